@@ -1,0 +1,1 @@
+"""Use cases: analyze, benchmark, synthesize, train."""

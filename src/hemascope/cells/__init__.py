@@ -1,0 +1,1 @@
+"""Fields to cells, crops and measures."""

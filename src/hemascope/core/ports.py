@@ -1,0 +1,72 @@
+"""One protocol per replaceable part; any object that satisfies it can be passed in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from hemascope.core.cell import Cell, CellCrop
+from hemascope.core.prediction import CellPrediction
+from hemascope.core.provenance import ModelIdentity
+from hemascope.core.report import FieldResult, SmearReport
+from hemascope.core.smear import Field
+
+
+class FieldReader(Protocol):
+    """Files to fields."""
+
+    def read(self, path: Path, field_id: str) -> Field:
+        """Return the decoded field; raise ``InputError`` saying what is wrong with the file."""
+        ...
+
+
+class Segmenter(Protocol):
+    """Fields to cells."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What answers."""
+        ...
+
+    def find(self, field: Field) -> list[Cell]:
+        """Return every cell of ``field``, whose scale is known; in order of ids, outlines inside the field."""
+        ...
+
+
+class CellClassifier(Protocol):
+    """Crops to predictions."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What answers."""
+        ...
+
+    @property
+    def crop_size(self) -> tuple[int, float]:
+        """Side in pixels and width in um of the crops it takes."""
+        ...
+
+    def classify(self, crops: Sequence[CellCrop]) -> list[CellPrediction]:
+        """Return one prediction a crop, in order; an empty list for no crops."""
+        ...
+
+
+class ResultSink(Protocol):
+    """Takes results as they come, and writes one artefact at the end.
+
+    ``add`` must not keep the pixels of a field: a run over any number of fields stays in bounded memory.
+    The artefact appears only when ``finish`` returns; ``abandon`` leaves nothing behind.
+    """
+
+    def add(self, result: FieldResult) -> None:
+        """Take one analyzed field."""
+        ...
+
+    def finish(self, report: SmearReport) -> Path:
+        """Write the artefact whole and return its path; raise ``OutputError`` if it cannot be."""
+        ...
+
+    def abandon(self) -> None:
+        """Remove anything unfinished; safe to call at any time."""
+        ...

@@ -1,0 +1,173 @@
+"""What a report is made of: one record a field, and the findings over all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hemascope.core.cell import Cell, Morphometry
+from hemascope.core.prediction import CellPrediction
+from hemascope.core.provenance import Provenance
+from hemascope.core.smear import Field, QcVerdict
+from hemascope.core.taxonomy import CellKind
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """All that is known of one cell.
+
+    Attributes
+    ----------
+    cell
+        Where it is.
+    morphometry
+        Its measures.
+    prediction
+        Its type; None for red cells and platelets.
+    """
+
+    cell: Cell
+    morphometry: Morphometry
+    prediction: CellPrediction | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FieldResult:
+    """One analyzed field with its pixels; it lives only until every exporter has seen it."""
+
+    field: Field
+    verdict: QcVerdict
+    cells: tuple[CellResult, ...]
+    seconds: dict[str, float]
+
+    def count(self, kind: CellKind) -> int:
+        """Return how many cells of ``kind`` were found."""
+        return sum(result.cell.kind is kind for result in self.cells)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSummary:
+    """What is kept of a field after its pixels are gone.
+
+    Attributes
+    ----------
+    id, path, sha256
+        As in ``Field``; ``path`` as text, "" where there is none.
+    width, height
+        Pixels.
+    mpp, scale_source
+        The scale and where it came from.
+    verdict
+        Quality control.
+    counts
+        ``CellKind`` value to number of cells, every kind present.
+    types
+        ``CellType`` value or ``unidentified`` to number of nucleated cells.
+    notes
+        What reading did to the pixels.
+    """
+
+    id: str
+    path: str
+    sha256: str
+    width: int
+    height: int
+    mpp: float
+    scale_source: str
+    verdict: QcVerdict
+    counts: dict[str, int]
+    types: dict[str, int]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FailedInput:
+    """A file that could not be analyzed, and why; it is listed, never skipped in silence."""
+
+    path: str
+    error: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A count over a denominator, with its exact 95% interval.
+
+    Attributes
+    ----------
+    count, total
+        Numerator and denominator as counted.
+    value
+        The rate in its unit (percent, per 100, per 1,000 or per field); None where ``total`` is 0.
+    low, high
+        Limits of the 95% interval in the same unit; None where ``total`` is 0.
+    unit
+        ``%``, ``per 100 white cells``, ``per 1,000 red cells`` or ``per field``.
+    """
+
+    count: int
+    total: int
+    value: float | None
+    low: float | None
+    high: float | None
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Differential:
+    """The white cell differential and the counts beside it.
+
+    Attributes
+    ----------
+    white_cells
+        Number of white cells: every nucleated cell but erythroblasts, unidentified ones included.
+    types
+        Each white cell type and ``unidentified`` to its share of ``white_cells`` in percent.
+    erythroblasts
+        Per 100 white cells.
+    platelets_per_field, red_cells_per_field, platelets_per_1000_red_cells
+        Counted apart.
+    prior
+        Name of the class prior and the share it gives to each type.
+    prior_shares
+        ``CellType`` value to assumed share; sums to 1.
+    """
+
+    white_cells: int
+    types: dict[str, Rate]
+    erythroblasts: Rate
+    platelets_per_field: Rate
+    red_cells_per_field: Rate
+    platelets_per_1000_red_cells: Rate
+    prior: str
+    prior_shares: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class SmearReport:
+    """The whole answer.
+
+    Attributes
+    ----------
+    title
+        What was analyzed, in words.
+    fields
+        Every field in the order read.
+    failed
+        Every input that could not be read.
+    differential
+        Over all fields that did not fail quality control.
+    excluded_fields
+        Ids of fields whose cells are listed but left out of the differential (quality: fail).
+    statements
+        Limits a reader must know, in words: estimated scale, no blasts seen, research use only.
+    provenance
+        What made it.
+    """
+
+    title: str
+    fields: tuple[FieldSummary, ...]
+    failed: tuple[FailedInput, ...]
+    differential: Differential
+    excluded_fields: tuple[str, ...]
+    statements: tuple[str, ...]
+    provenance: Provenance

@@ -1,0 +1,54 @@
+"""The names of cells: what the finder finds, and what the classifier types.
+
+The types are the eight groups of the PBC set (Acevedo et al., Data in Brief 2020;30:105474).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class CellKind(StrEnum):
+    """What the finder tells apart. ``white_cell`` is any nucleated cell, erythroblasts included."""
+
+    WHITE_CELL = "white_cell"
+    RED_CELL = "red_cell"
+    PLATELET = "platelet"
+
+
+class CellType(StrEnum):
+    """What the classifier tells apart, in the order of its outputs."""
+
+    BASOPHIL = "basophil"
+    EOSINOPHIL = "eosinophil"
+    ERYTHROBLAST = "erythroblast"
+    IMMATURE_GRANULOCYTE = "immature_granulocyte"
+    LYMPHOCYTE = "lymphocyte"
+    MONOCYTE = "monocyte"
+    NEUTROPHIL = "neutrophil"
+    PLATELET = "platelet"
+
+
+NUCLEATED_TYPES: tuple[CellType, ...] = tuple(t for t in CellType if t is not CellType.PLATELET)
+"""The seven types a nucleated cell can have."""
+
+WHITE_CELL_TYPES: tuple[CellType, ...] = tuple(t for t in NUCLEATED_TYPES if t is not CellType.ERYTHROBLAST)
+"""The six types that make up a differential; erythroblasts are reported per 100 of these."""
+
+UNIDENTIFIED = "unidentified"
+"""The answer where the model should not decide. It is no cell type: it stays in the count of white cells."""
+
+DISPLAY_NAMES: dict[str, str] = {
+    CellType.BASOPHIL: "Basophil",
+    CellType.EOSINOPHIL: "Eosinophil",
+    CellType.ERYTHROBLAST: "Erythroblast",
+    CellType.IMMATURE_GRANULOCYTE: "Immature granulocyte",
+    CellType.LYMPHOCYTE: "Lymphocyte",
+    CellType.MONOCYTE: "Monocyte",
+    CellType.NEUTROPHIL: "Neutrophil",
+    CellType.PLATELET: "Platelet",
+    UNIDENTIFIED: "Unidentified",
+    CellKind.WHITE_CELL: "White cell",
+    CellKind.RED_CELL: "Red cell",
+}
+"""Names for readers; keys are the values of ``CellType`` and ``CellKind`` and ``UNIDENTIFIED``."""

@@ -1,0 +1,1 @@
+"""Torch modules only: imported to train and to export, never to answer."""

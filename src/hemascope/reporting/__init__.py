@@ -1,0 +1,1 @@
+"""Results to a report: differential, and its rendering for a reader."""

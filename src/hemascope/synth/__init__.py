@@ -1,0 +1,1 @@
+"""Generated smears with known truth; figures measured on them say synthetic."""

@@ -1,0 +1,1 @@
+"""Data sets to checkpoints and shipped weights."""
