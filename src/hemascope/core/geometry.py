@@ -87,7 +87,8 @@ def box_iou(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArra
     area_a = (a[..., 2] - a[..., 0]) * (a[..., 3] - a[..., 1])
     area_b = (b[..., 2] - b[..., 0]) * (b[..., 3] - b[..., 1])
     union = area_a + area_b - shared_area
-    return np.divide(shared_area, union, out=np.zeros_like(union), where=union > 0)
+    iou: NDArray[np.float64] = np.divide(shared_area, union, out=np.zeros_like(union), where=union > 0)
+    return iou
 
 
 @dataclass(frozen=True, slots=True, eq=False)
