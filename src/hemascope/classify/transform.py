@@ -1,0 +1,43 @@
+"""Crops to network input: normalized by their own background, so that light and white balance drop out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+BACKGROUND_PERCENTILE = 96.0
+"""A crop of 36 um holds free background almost always; a few percent brightest pixels are glare or noise."""
+
+MIN_BACKGROUND = 40.0
+"""Gray level below which the brightest part of a crop is no background; keeps black crops from blowing up."""
+
+
+def background_color(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the background color of an image, per channel.
+
+    Parameters
+    ----------
+    pixels
+        H x W x 3 uint8.
+
+    Returns
+    -------
+    Three float32 gray levels, ``MIN_BACKGROUND`` to 255.
+    """
+    sample = pixels[::2, ::2].reshape(-1, 3)
+    index = round((len(sample) - 1) * BACKGROUND_PERCENTILE / 100)
+    levels = np.partition(sample, index, axis=0)[index].astype(np.float32)
+    return np.maximum(levels, np.float32(MIN_BACKGROUND))
+
+
+def transmittance(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return H x W x 3 float32 in 0..1: the share of the background's light that passes (I / I0)."""
+    return np.minimum(pixels / background_color(pixels), np.float32(1.0)).astype(np.float32)
+
+
+def network_input(crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    """Return N x 3 x S x S float32 network input from N crops S x S x 3 uint8; background is 0, opaque is 2."""
+    stacked = np.stack([transmittance(crop) for crop in crops])
+    return np.ascontiguousarray((1.0 - stacked.transpose(0, 3, 1, 2)) * 2.0, dtype=np.float32)

@@ -1,0 +1,220 @@
+"""Scientific choices, frozen: a recipe changes results, so it is resolved, shown, digested and saved.
+
+A recipe is a TOML file read into one of the models below. An unknown key or a value outside its range is an
+error that names the file and the key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from hemascope.core.errors import RecipeError
+from hemascope.core.taxonomy import CellType
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+
+
+class Recipe(BaseModel):
+    """Base of every recipe: frozen, and strict about keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def digest(self) -> str:
+        """Return the sha256 of the recipe's canonical JSON."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Prior(Recipe):
+    """An assumed share of each cell type among nucleated cells (and platelets taken for them).
+
+    Attributes
+    ----------
+    name
+        What to call it in a report.
+    source
+        Where the shares come from, in words.
+    shares
+        Every ``CellType`` to its share; positive, normalized to sum 1.
+    """
+
+    name: str
+    source: str
+    shares: dict[CellType, Positive]
+
+    @model_validator(mode="after")
+    def _complete(self) -> Prior:
+        missing = [t.value for t in CellType if t not in self.shares]
+        if missing:
+            raise ValueError(f"a prior needs a share for every type; missing: {', '.join(missing)}")
+        total = sum(self.shares.values())
+        object.__setattr__(self, "shares", {t: self.shares[t] / total for t in CellType})
+        return self
+
+
+class AnalysisRecipe(Recipe):
+    """What `hemascope analyze` decides by.
+
+    Attributes
+    ----------
+    segmenter
+        ``network`` (the shipped finder) or ``classical`` (stain, Otsu, watershed: no weights).
+    prior
+        Name of a shipped prior (``even``, ``adult_blood``) or path of a prior file.
+    min_confidence
+        A cell whose highest probability is below this stays unidentified.
+    max_anomaly
+        A cell further than this many thresholds from everything seen in training stays unidentified.
+    scale_sample
+        Fields looked at to estimate the scale of a smear without one.
+    """
+
+    segmenter: Literal["network", "classical"] = "network"
+    prior: str = "adult_blood"
+    min_confidence: Share = 0.6
+    max_anomaly: Positive = 1.0
+    scale_sample: Count = 12
+
+
+class CropSource(Recipe):
+    """One data set to train or validate the cell classifier on.
+
+    Attributes
+    ----------
+    data_set
+        Its name in the data catalog.
+    weight
+        Share of each batch drawn from it, relative to the others.
+    mpp
+        Assumed um per pixel of its fields; None for sets of crops.
+    """
+
+    data_set: str
+    weight: Positive = 1.0
+    mpp: Positive | None = None
+
+
+class CellTrainingRecipe(Recipe):
+    """How the cell classifier is trained (`hemascope train cells RECIPE`).
+
+    Attributes
+    ----------
+    sources
+        Data sets; only their train splits are learned from, only val splits choose anything.
+    crop_px, crop_um
+        Side of a crop in pixels and um.
+    widths, blocks
+        Of ``nets.cell_net.CellNet``.
+    steps, batch, learning_rate, weight_decay, label_smoothing, dropout, ema
+        Of AdamW with a cosine schedule and an exponential moving average of the weights.
+    validate_every, checkpoint_every
+        In steps.
+    """
+
+    kind: Literal["cells"] = "cells"
+    name: str
+    version: str
+    seed: int = 0
+    sources: tuple[CropSource, ...]
+    crop_px: Count = 128
+    crop_um: Positive = 36.0
+    widths: tuple[int, ...] = (24, 48, 96, 192)
+    blocks: tuple[int, ...] = (1, 2, 2, 2)
+    dropout: Share = 0.2
+    steps: Count = 2000
+    batch: Count = 64
+    learning_rate: Positive = 2e-3
+    weight_decay: float = 0.02
+    label_smoothing: Share = 0.05
+    ema: Share = 0.998
+    validate_every: Count = 250
+    checkpoint_every: Count = 100
+
+
+class FieldSource(Recipe):
+    """One data set to train or validate the finder on.
+
+    Attributes
+    ----------
+    data_set
+        Its name in the data catalog, or ``synthetic`` for smears painted on the fly.
+    weight
+        Share of each batch drawn from it, relative to the others.
+    mpp
+        Assumed um per pixel; a mapping from the record's ``source`` to a value where subsets differ.
+    label_version
+        Which boxes to learn from, where a set has several.
+    """
+
+    data_set: str
+    weight: Positive = 1.0
+    mpp: Positive | dict[str, Positive] | None = None
+    label_version: str = "best"
+
+
+class SegmenterTrainingRecipe(Recipe):
+    """How the finder is trained (`hemascope train segmenter RECIPE`).
+
+    Attributes
+    ----------
+    sources
+        Data sets; only their train splits are learned from, only val splits choose anything.
+    mpp
+        Scale the network works at, um per pixel.
+    rays
+        Directions of a star-convex outline.
+    crop_px
+        Side of a training view in pixels at ``mpp``.
+    synthetic_fields
+        Number of generated fields painted before training.
+    """
+
+    kind: Literal["segmenter"] = "segmenter"
+    name: str
+    version: str
+    seed: int = 0
+    sources: tuple[FieldSource, ...]
+    mpp: Positive = 0.2
+    rays: Count = 32
+    widths: tuple[int, ...] = (24, 40, 64, 96, 128)
+    crop_px: Count = 192
+    synthetic_fields: int = 0
+    steps: Count = 2000
+    batch: Count = 12
+    learning_rate: Positive = 2e-3
+    weight_decay: float = 0.01
+    ema: Share = 0.998
+    validate_every: Count = 250
+    checkpoint_every: Count = 100
+
+
+R = TypeVar("R", bound=Recipe)
+
+
+def load_recipe(path: Path, model: type[R]) -> R:
+    """Read a recipe file.
+
+    Raises
+    ------
+    RecipeError
+        If the file cannot be read, is not TOML, or holds an unknown key or an invalid value.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not a TOML file ({error}); see docs/recipes.md") from error
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors())
+        raise RecipeError(f"{path}: {faults}") from error

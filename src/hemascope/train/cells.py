@@ -1,0 +1,139 @@
+"""Train the cell classifier: seeded, by steps, resumable; only validation splits choose anything."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from hemascope.core.taxonomy import CellType
+from hemascope.nets.cell_net import CellNet
+from hemascope.recipes import CellTrainingRecipe
+from hemascope.train.augment import ColorJitter, affine_matrices, degrade_optics, jitter_color, resample
+from hemascope.train.checkpoints import load_checkpoint, save_checkpoint
+from hemascope.train.crop_batches import LabeledCrops, draw_batches, load_crops
+from hemascope.train.optimize import RunLog, cosine_rate, set_rate, update_average, weight_groups
+
+OnStep = Callable[[int, int, float], None]
+"""Called after every step with the step, the number of steps and the loss."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CellOutputs:
+    """What the network says of a set of crops: logits N x classes, embeddings N x D, both float32."""
+
+    logits: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
+
+
+def build_net(recipe: CellTrainingRecipe) -> CellNet:
+    """Return an untrained network of the recipe's size, seeded by it."""
+    torch.manual_seed(recipe.seed)
+    net = CellNet(len(CellType), recipe.widths, recipe.blocks, recipe.dropout)
+    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def to_input(images: NDArray[np.uint8]) -> Tensor:
+    """Return N x 3 x S x S float transmittance in 0..1."""
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(255)
+
+
+def shift_range(transmittance: Tensor) -> Tensor:
+    """Return network input as ``classify.transform.network_input`` makes it: background 0, opaque 2."""
+    return ((1 - transmittance) * 2).contiguous(memory_format=torch.channels_last)
+
+
+def augment(images: NDArray[np.uint8], generator: torch.Generator) -> Tensor:
+    """Return augmented network input of a batch."""
+    batch = to_input(images)
+    batch = resample(batch, affine_matrices(len(batch), generator, log_scale=0.2, shift=0.08))
+    batch = jitter_color(batch, generator, ColorJitter())
+    return shift_range(degrade_optics(batch, generator))
+
+
+@torch.no_grad()
+def predict(net: CellNet, images: NDArray[np.uint8], batch: int = 128) -> CellOutputs:
+    """Return the network's answer for normalized crops, without augmentation."""
+    net.eval()
+    logits, embeddings = [], []
+    for start in range(0, len(images), batch):
+        out, embedding = net(shift_range(to_input(images[start : start + batch])))
+        logits.append(out.float().numpy())
+        embeddings.append(embedding.float().numpy())
+    return CellOutputs(np.concatenate(logits), np.concatenate(embeddings))
+
+
+def _validate(net: CellNet, sets: Sequence[LabeledCrops]) -> dict[str, float]:
+    scores: dict[str, float] = {}
+    for crops in sets:
+        logits = torch.from_numpy(predict(net, crops.images).logits)
+        labels = torch.from_numpy(crops.labels)
+        scores[f"{crops.name}.accuracy"] = float((logits.argmax(1) == labels).float().mean())
+        scores[f"{crops.name}.nll"] = float(F.cross_entropy(logits, labels))
+    return scores
+
+
+def _step(net: CellNet, images: NDArray[np.uint8], labels: NDArray[np.int64], seed: int, smoothing: float) -> Tensor:
+    batch = augment(images, torch.Generator().manual_seed(seed))
+    with torch.autocast("cpu", torch.bfloat16):
+        logits, _ = net(batch)
+    return F.cross_entropy(logits.float(), torch.from_numpy(labels), label_smoothing=smoothing)
+
+
+def train_cells(recipe: CellTrainingRecipe, root: Path, run: Path, on_step: OnStep, *, log_every: int = 25) -> CellNet:
+    """Train until the recipe's last step, resuming from the run folder's newest checkpoint.
+
+    Parameters
+    ----------
+    root
+        Folder of the public data sets.
+    run
+        The run folder: ``log.jsonl`` and ``checkpoints`` go there.
+    on_step
+        Progress.
+
+    Returns
+    -------
+    The moving average of the network, in evaluation mode.
+
+    Raises
+    ------
+    DataSetError
+        If a data set of the recipe cannot be read.
+    """
+    sets = [load_crops(source, root, "train", recipe) for source in recipe.sources]
+    validation = [load_crops(source, root, "val", recipe) for source in recipe.sources]
+    net, log = build_net(recipe), RunLog(run)
+    average = copy.deepcopy(net)
+    optimizer = torch.optim.AdamW(weight_groups(net, recipe.weight_decay), lr=recipe.learning_rate)
+    state: dict[str, Any] = load_checkpoint(run / "checkpoints", {"net": net, "average": average}, optimizer) or {}
+    start = int(state.get("step", 0))
+    batches = draw_batches(sets, [s.weight for s in recipe.sources], recipe.batch, recipe.seed, start)
+    for step in range(start, recipe.steps):
+        images, labels = next(batches)
+        net.train()
+        torch.manual_seed(recipe.seed * 1_000_003 + step)
+        set_rate(optimizer, cosine_rate(step, recipe.steps, recipe.learning_rate))
+        loss = _step(net, images, labels, recipe.seed * 1_000_003 + step, recipe.label_smoothing)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 2.0)
+        optimizer.step()
+        update_average(average, net, recipe.ema, step)
+        done = step + 1
+        on_step(done, recipe.steps, float(loss))
+        if done % log_every == 0:
+            log.write(done, loss=round(float(loss), 4))
+        if done % recipe.checkpoint_every == 0 or done == recipe.steps:
+            save_checkpoint(run / "checkpoints", done, {"net": net, "average": average}, optimizer, {})
+        if done % recipe.validate_every == 0 or done == recipe.steps:
+            log.write(done, validation=_validate(average, validation))
+    return average.eval()

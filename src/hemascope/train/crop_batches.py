@@ -1,0 +1,151 @@
+"""Data sets to arrays of crops, and endless seeded batches drawn from several of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hemascope.cells.crop import cut_square
+from hemascope.classify.transform import transmittance
+from hemascope.core.errors import DataSetError
+from hemascope.core.taxonomy import CellKind, CellType
+from hemascope.data.catalog import open_data_set
+from hemascope.data.records import CropRecord, FieldRecord, LabeledBox
+from hemascope.recipes import CellTrainingRecipe, CropSource
+
+CLASS_INDEX = {cell_type: index for index, cell_type in enumerate(CellType)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabeledCrops:
+    """Crops of one data set and split.
+
+    Attributes
+    ----------
+    name
+        The data set.
+    images
+        N x S x S x 3 uint8, transmittance * 255: already normalized by their own background.
+    labels
+        N int64 indexes into ``CellType``.
+    """
+
+    name: str
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+
+def read_rgb(path: Path) -> NDArray[np.uint8]:
+    """Return a training image as H x W x 3 uint8.
+
+    Raises
+    ------
+    DataSetError
+        If the file is missing or no image.
+    """
+    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+    if pixels is None:
+        raise DataSetError(f"{path}: missing or not an image; restore this file of the data set")
+    rgb: NDArray[np.uint8] = pixels
+    return rgb
+
+
+def normalized(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the transmittance of an image as uint8."""
+    return np.round(transmittance(pixels) * 255).astype(np.uint8)
+
+
+def _crop_from_file(record: CropRecord, recipe: CellTrainingRecipe) -> NDArray[np.uint8]:
+    pixels = read_rgb(record.path)
+    width = pixels.shape[1] * recipe.crop_um / record.width_um
+    center = (pixels.shape[1] / 2, pixels.shape[0] / 2)
+    return normalized(cut_square(pixels, center, width, recipe.crop_px))
+
+
+def _typed_boxes(record: FieldRecord) -> list[tuple[LabeledBox, CellType]]:
+    """Return the white cells whose type is certain: typed boxes, or the only cell of a field with one type."""
+    white = [box for box in record.boxes if box.kind is CellKind.WHITE_CELL]
+    typed = [(box, box.cell_type) for box in white if box.cell_type is not None]
+    if typed:
+        return typed
+    if len(white) == 1 and len(record.white_cell_types) == 1:
+        return [(white[0], record.white_cell_types[0])]
+    return []
+
+
+def _crops_from_field(
+    record: FieldRecord, mpp: float, recipe: CellTrainingRecipe
+) -> list[tuple[NDArray[np.uint8], CellType]]:
+    typed = _typed_boxes(record)
+    if not typed:
+        return []
+    pixels = read_rgb(record.path)
+    return [
+        (normalized(cut_square(pixels, box.box.center, recipe.crop_um / mpp, recipe.crop_px)), cell_type)
+        for box, cell_type in typed
+    ]
+
+
+def load_crops(source: CropSource, root: Path, split: str, recipe: CellTrainingRecipe) -> LabeledCrops:
+    """Return the crops of one split of a data set.
+
+    Raises
+    ------
+    DataSetError
+        If a set of fields has no ``mpp`` in the recipe, or the set cannot be read.
+    """
+    pairs: list[tuple[NDArray[np.uint8], CellType]] = []
+    for record in open_data_set(source.data_set, root):
+        if record.split != split:
+            continue
+        if isinstance(record, CropRecord):
+            pairs.append((_crop_from_file(record, recipe), record.cell_type))
+        elif source.mpp is None:
+            raise DataSetError(f"{source.data_set}: fields need an mpp in the recipe's source")
+        else:
+            pairs.extend(_crops_from_field(record, source.mpp, recipe))
+    if not pairs:
+        raise DataSetError(f"{source.data_set}: no typed cells in split {split!r}; check the labels")
+    images = np.stack([image for image, _ in pairs])
+    labels = np.array([CLASS_INDEX[cell_type] for _, cell_type in pairs], np.int64)
+    return LabeledCrops(source.data_set, images, labels)
+
+
+def class_weights(labels: NDArray[np.int64], power: float = 0.5) -> NDArray[np.float64]:
+    """Return a sampling probability for each item: classes drawn by count ** (1 - power)."""
+    counts = np.bincount(labels, minlength=len(CellType)).astype(np.float64)
+    weights = counts[labels] ** -power
+    normalized_weights: NDArray[np.float64] = weights / weights.sum()
+    return normalized_weights
+
+
+def draw_batches(
+    sets: Sequence[LabeledCrops], shares: Sequence[float], batch: int, seed: int, start: int
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+    """Yield batches forever, from step ``start`` on; a step's batch depends on the seed and the step alone.
+
+    Parameters
+    ----------
+    sets, shares
+        What to draw from, and how often, relative to each other.
+    batch
+        Images a batch.
+    seed, start
+        Together they make a resumed run see what an uninterrupted one would have seen.
+    """
+    chances = np.asarray(shares, np.float64) / np.sum(shares)
+    weights = [class_weights(crops.labels) for crops in sets]
+    step = start
+    while True:
+        rng = np.random.default_rng((seed, step))
+        counts = rng.multinomial(batch, chances)
+        picks = [rng.choice(len(s.labels), n, p=w) for s, w, n in zip(sets, weights, counts, strict=True)]
+        images = np.concatenate([s.images[p] for s, p in zip(sets, picks, strict=True)])
+        labels = np.concatenate([s.labels[p] for s, p in zip(sets, picks, strict=True)])
+        yield images, labels
+        step += 1
