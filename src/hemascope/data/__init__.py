@@ -1,1 +1,1 @@
-"""Readers of public data sets: the same records for all, with license and citation."""
+"""Public data sets, read into one kind of record; the files themselves are never part of this package."""
