@@ -17,6 +17,10 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+from typing import Self
+
 
 class HemascopeError(Exception):
     """Base of every error this package raises on purpose."""
@@ -53,6 +57,12 @@ class DataSetError(InputError):
 class OutputError(HemascopeError):
     """A place that cannot be written."""
 
+    @classmethod
+    def at(cls, path: Path, error: OSError) -> Self:
+        """Return the error for ``path`` that could not be written because of ``error``, with what to do about it."""
+        advice = _WRITE_ADVICE.get(error.errno or 0, "choose another place with --out")
+        return cls(f"cannot write {path}: {error.strerror or error}; {advice}")
+
 
 class WeightsError(HemascopeError):
     """A model whose files are missing, damaged or of another layout."""
@@ -73,3 +83,16 @@ class MissingExtraError(HemascopeError):
         super().__init__(f"{feature} needs the extra '{extra}'. Install it with: pip install 'hemascope[{extra}]'")
         self.feature = feature
         self.extra = extra
+
+
+_WRITE_ADVICE = {
+    errno.ENOSPC: "free some disk space, or choose another place with --out",
+    errno.EDQUOT: "free some of your disk quota, or choose another place with --out",
+    errno.EACCES: "allow writing there, or choose another place with --out",
+    errno.EPERM: "allow writing there, or choose another place with --out",
+    errno.EROFS: "that file system is read-only; choose another place with --out",
+    errno.ENOENT: "create that folder first, or choose another place with --out",
+    errno.ENOTDIR: "a part of that path is a file; choose another place with --out",
+    errno.EISDIR: "a folder has that name; move it away, or choose another place with --out",
+    errno.ENOTEMPTY: "a folder has that name; move it away, or choose another place with --out",
+}

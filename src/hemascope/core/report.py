@@ -8,7 +8,7 @@ from hemascope.core.cell import Cell, Morphometry
 from hemascope.core.prediction import CellPrediction
 from hemascope.core.provenance import Provenance
 from hemascope.core.smear import Field, QcVerdict
-from hemascope.core.taxonomy import CellKind
+from hemascope.core.taxonomy import UNIDENTIFIED, CellKind, CellType
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,18 @@ class CellResult:
     cell: Cell
     morphometry: Morphometry
     prediction: CellPrediction | None = None
+
+    @property
+    def label(self) -> str | None:
+        """The type of a white cell, or ``unidentified``; None for red cells and platelets.
+
+        A white cell that no classifier answered for is unidentified, as is one taken for a platelet: what has a
+        nucleus is no platelet, so the answer cannot stand.
+        """
+        if self.cell.kind is not CellKind.WHITE_CELL:
+            return None
+        label = self.prediction.label if self.prediction else UNIDENTIFIED
+        return UNIDENTIFIED if label == CellType.PLATELET else label
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -52,3 +52,19 @@ DISPLAY_NAMES: dict[str, str] = {
     CellKind.RED_CELL: "Red cell",
 }
 """Names for readers; keys are the values of ``CellType`` and ``CellKind`` and ``UNIDENTIFIED``."""
+
+DISPLAY_COLORS: dict[str, str] = {
+    CellType.BASOPHIL: "#332288",
+    CellType.EOSINOPHIL: "#d55e00",
+    CellType.ERYTHROBLAST: "#882255",
+    CellType.IMMATURE_GRANULOCYTE: "#3a9bdc",
+    CellType.LYMPHOCYTE: "#00845f",
+    CellType.MONOCYTE: "#b87a00",
+    CellType.NEUTROPHIL: "#0060a8",
+    CellType.PLATELET: "#0b8f8f",
+    UNIDENTIFIED: "#1f2328",
+    CellKind.WHITE_CELL: "#4b5563",
+    CellKind.RED_CELL: "#9c4a55",
+}
+"""Colors for readers, ``#rrggbb``, same keys: after Okabe and Ito and Tol, told apart with color vision deficiency,
+darkened to stand on a light page and on a stained field. A color never stands alone: a name goes with it."""
