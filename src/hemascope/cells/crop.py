@@ -39,8 +39,7 @@ def cut_square(pixels: NDArray[np.uint8], center: tuple[float, float], width: fl
     if left or top or right or bottom:
         window = np.pad(window, ((top, bottom), (left, right), (0, 0)), mode="symmetric")
     method = cv2.INTER_AREA if span > side else cv2.INTER_CUBIC
-    resized: NDArray[np.uint8] = cv2.resize(window, (side, side), interpolation=method)
-    return resized
+    return np.asarray(cv2.resize(window, (side, side), interpolation=method), np.uint8)
 
 
 def crop_cell(field: Field, cell: Cell, side: int, width: Microns) -> CellCrop:

@@ -81,7 +81,7 @@ class CellNet(nn.Module):
         Parameters
         ----------
         x
-            N x 3 x S x S float, background-normalized crops (see ``classify.transform``).
+            N x 3 x S x S float, background-normalized crops (see ``core.optics``).
         """
         y = self.stages(self.stem(x))
         embedding = torch.flatten(nn.functional.adaptive_avg_pool2d(y, 1), 1)

@@ -121,3 +121,20 @@ def degrade_optics(images: Tensor, generator: torch.Generator, *, share: float =
         level = 0.04 * torch.rand((int(noisy.sum()), 1, 1, 1), generator=generator)
         out[noisy] += level * torch.randn(out[noisy].shape, generator=generator)
     return out.clamp(0, 1)
+
+
+def uneven_light(images: Tensor, generator: torch.Generator, *, share: float = 0.3, depth: float = 0.35) -> Tensor:
+    """Return images of which about ``share`` are lit unevenly, darker by up to ``depth`` in places.
+
+    Parameters
+    ----------
+    images
+        N x 3 x H x W float in 0..1.
+    """
+    n, channels, height, width = images.shape
+    coarse = torch.rand((n, channels, 3, 3), generator=generator)
+    common = torch.rand((n, 1, 3, 3), generator=generator)
+    smooth = F.interpolate((coarse + 3 * common) / 4, size=(height, width), mode="bicubic", align_corners=True)
+    chosen = (torch.rand((n, 1, 1, 1), generator=generator) < share).float()
+    strength = depth * torch.rand((n, 1, 1, 1), generator=generator) * chosen
+    return (images * (1 - strength * smooth)).clamp(0, 1)

@@ -47,7 +47,7 @@ def to_input(images: NDArray[np.uint8]) -> Tensor:
 
 
 def shift_range(transmittance: Tensor) -> Tensor:
-    """Return network input as ``classify.transform.network_input`` makes it: background 0, opaque 2."""
+    """Return network input as ``core.optics.absorption`` makes it: background 0, opaque 2."""
     return ((1 - transmittance) * 2).contiguous(memory_format=torch.channels_last)
 
 
@@ -129,9 +129,9 @@ def train_cells(recipe: CellTrainingRecipe, root: Path, run: Path, on_step: OnSt
         optimizer.step()
         update_average(average, net, recipe.ema, step)
         done = step + 1
-        on_step(done, recipe.steps, float(loss))
+        on_step(done, recipe.steps, loss.item())
         if done % log_every == 0:
-            log.write(done, loss=round(float(loss), 4))
+            log.write(done, loss=round(loss.item(), 4))
         if done % recipe.checkpoint_every == 0 or done == recipe.steps:
             save_checkpoint(run / "checkpoints", done, {"net": net, "average": average}, optimizer, {})
         if done % recipe.validate_every == 0 or done == recipe.steps:

@@ -20,7 +20,7 @@ def _flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     flat: dict[str, Tensor] = {}
     for index, state in optimizer.state_dict()["state"].items():
         for key, value in state.items():
-            flat[f"optimizer/{index}/{key}"] = torch.as_tensor(value)
+            flat[f"optimizer/{index}/{key}"] = torch.as_tensor(value).contiguous()
     return flat
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemascope.cells.crop import cut_square
-from hemascope.classify.transform import transmittance
 from hemascope.core.errors import DataSetError
+from hemascope.core.optics import transmittance
 from hemascope.core.taxonomy import CellKind, CellType
 from hemascope.data.catalog import open_data_set
 from hemascope.data.records import CropRecord, FieldRecord, LabeledBox
@@ -51,8 +51,7 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     pixels = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
     if pixels is None:
         raise DataSetError(f"{path}: missing or not an image; restore this file of the data set")
-    rgb: NDArray[np.uint8] = pixels
-    return rgb
+    return np.asarray(pixels, np.uint8)
 
 
 def normalized(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -99,16 +98,13 @@ def load_crops(source: CropSource, root: Path, split: str, recipe: CellTrainingR
     DataSetError
         If a set of fields has no ``mpp`` in the recipe, or the set cannot be read.
     """
-    pairs: list[tuple[NDArray[np.uint8], CellType]] = []
-    for record in open_data_set(source.data_set, root):
-        if record.split != split:
-            continue
-        if isinstance(record, CropRecord):
-            pairs.append((_crop_from_file(record, recipe), record.cell_type))
-        elif source.mpp is None:
-            raise DataSetError(f"{source.data_set}: fields need an mpp in the recipe's source")
-        else:
-            pairs.extend(_crops_from_field(record, source.mpp, recipe))
+    data_set = open_data_set(source.data_set, root, split)
+    if data_set.fields and source.mpp is None:
+        raise DataSetError(f"{source.data_set}: fields need an mpp in the recipe's source")
+    pairs = [(_crop_from_file(r, recipe), r.cell_type) for r in data_set.crops if r.may_train]
+    for record in data_set.fields:
+        if record.may_train:
+            pairs.extend(_crops_from_field(record, source.mpp or 0.0, recipe))
     if not pairs:
         raise DataSetError(f"{source.data_set}: no typed cells in split {split!r}; check the labels")
     images = np.stack([image for image, _ in pairs])

@@ -1,14 +1,12 @@
-"""Crops to network input: normalized by their own background, so that light and white balance drop out."""
+"""Light that passes: images normalized by their own background, so that light and white balance drop out."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 BACKGROUND_PERCENTILE = 96.0
-"""A crop of 36 um holds free background almost always; a few percent brightest pixels are glare or noise."""
+"""A view of 36 um or more holds free background almost always; the brightest few percent are glare or noise."""
 
 MIN_BACKGROUND = 40.0
 """Gray level below which the brightest part of a crop is no background; keeps black crops from blowing up."""
@@ -28,16 +26,16 @@ def background_color(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """
     sample = pixels[::2, ::2].reshape(-1, 3)
     index = round((len(sample) - 1) * BACKGROUND_PERCENTILE / 100)
-    levels = np.partition(sample, index, axis=0)[index].astype(np.float32)
+    levels: NDArray[np.float32] = np.partition(sample, index, axis=0)[index].astype(np.float32)
     return np.maximum(levels, np.float32(MIN_BACKGROUND))
 
 
 def transmittance(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return H x W x 3 float32 in 0..1: the share of the background's light that passes (I / I0)."""
-    return np.minimum(pixels / background_color(pixels), np.float32(1.0)).astype(np.float32)
+    passed: NDArray[np.float32] = np.minimum(pixels / background_color(pixels), np.float32(1.0)).astype(np.float32)
+    return passed
 
 
-def network_input(crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-    """Return N x 3 x S x S float32 network input from N crops S x S x 3 uint8; background is 0, opaque is 2."""
-    stacked = np.stack([transmittance(crop) for crop in crops])
-    return np.ascontiguousarray((1.0 - stacked.transpose(0, 3, 1, 2)) * 2.0, dtype=np.float32)
+def absorption(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return network input from transmittance: background is 0, opaque is 2; any shape, float32."""
+    return ((np.float32(1.0) - images) * np.float32(2.0)).astype(np.float32)
