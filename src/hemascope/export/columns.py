@@ -1,0 +1,114 @@
+"""The columns of the cell tables, in one list that CSV, Parquet and AnnData share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from hemascope.core.prediction import CellPrediction
+from hemascope.core.report import CellResult, FieldResult
+from hemascope.core.taxonomy import CellType
+
+Value = str | float | int | bool | None
+"""What a table holds; None is an empty cell of the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the cell tables.
+
+    Attributes
+    ----------
+    name
+        Stable snake_case name; a unit is its suffix.
+    dtype
+        What it holds: ``text``, ``number`` (float64), ``integer`` or ``flag``.
+    role
+        ``fact`` of the cell, ``probability`` of a type, or ``measure`` of its shape.
+    of
+        Its value for one cell of one field.
+    """
+
+    name: str
+    dtype: Literal["text", "number", "integer", "flag"]
+    role: Literal["fact", "probability", "measure"]
+    of: Callable[[FieldResult, CellResult], Value]
+
+
+def rows(result: FieldResult) -> Iterator[tuple[Value, ...]]:
+    """Yield one row a cell, in the order of ``COLUMNS``; numbers that are not finite become None."""
+    for cell in result.cells:
+        yield tuple(_clean(column.of(result, cell)) for column in COLUMNS)
+
+
+def clean_text(text: str) -> str:
+    """Return ``text`` as valid Unicode: bytes of a file name that are no UTF-8 are spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _clean(value: Value) -> Value:
+    """Return ``value`` as it stands in a table."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return value
+
+
+def _of_prediction(read: Callable[[CellPrediction], Value]) -> Callable[[FieldResult, CellResult], Value]:
+    """Return a getter that is None where there is no prediction."""
+    return lambda field, cell: None if cell.prediction is None else read(cell.prediction)
+
+
+def _probability(index: int, cell_type: CellType) -> Column:
+    """Return the column with the probability of one type."""
+    get = _of_prediction(lambda prediction: float(prediction.probabilities[index]))
+    return Column(f"p_{cell_type.value}", "number", "probability", get)
+
+
+def _measure(name: str, dtype: Literal["number", "integer"] = "number") -> Column:
+    """Return the column of one field of ``Morphometry``."""
+    return Column(name, dtype, "measure", lambda field, cell: getattr(cell.morphometry, name))
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("cell_id", "text", "fact", lambda field, cell: cell.cell.id),
+    Column("field_id", "text", "fact", lambda field, cell: field.field.id),
+    Column("field_path", "text", "fact", lambda field, cell: str(field.field.path) if field.field.path else None),
+    Column("field_sha256", "text", "fact", lambda field, cell: field.field.sha256 or None),
+    Column("field_qc", "text", "fact", lambda field, cell: field.verdict.status.value),
+    Column("mpp_um", "number", "fact", lambda field, cell: field.field.scale.mpp if field.field.scale else None),
+    Column(
+        "scale_source",
+        "text",
+        "fact",
+        lambda field, cell: field.field.scale.source.value if field.field.scale else None,
+    ),
+    Column("kind", "text", "fact", lambda field, cell: cell.cell.kind.value),
+    Column("type", "text", "fact", lambda field, cell: cell.label),
+    Column("most_likely_type", "text", "fact", _of_prediction(lambda prediction: prediction.most_likely.value)),
+    Column("confidence", "number", "fact", _of_prediction(lambda prediction: prediction.confidence)),
+    Column("anomaly", "number", "fact", _of_prediction(lambda prediction: float(prediction.anomaly))),
+    Column("abstention", "text", "fact", _of_prediction(lambda p: p.abstention.value if p.abstention else None)),
+    Column("score", "number", "fact", lambda field, cell: float(cell.cell.score)),
+    Column("touches_border", "flag", "fact", lambda field, cell: bool(cell.cell.touches_border)),
+    Column("center_x_px", "number", "fact", lambda field, cell: cell.cell.outline.centroid[0]),
+    Column("center_y_px", "number", "fact", lambda field, cell: cell.cell.outline.centroid[1]),
+    Column("box_x0_px", "number", "fact", lambda field, cell: cell.cell.outline.bounds.x0),
+    Column("box_y0_px", "number", "fact", lambda field, cell: cell.cell.outline.bounds.y0),
+    Column("box_x1_px", "number", "fact", lambda field, cell: cell.cell.outline.bounds.x1),
+    Column("box_y1_px", "number", "fact", lambda field, cell: cell.cell.outline.bounds.y1),
+    *(_probability(index, cell_type) for index, cell_type in enumerate(CellType)),
+    _measure("area_um2"),
+    _measure("perimeter_um"),
+    _measure("circularity"),
+    _measure("eccentricity"),
+    _measure("nucleus_area_um2"),
+    _measure("cytoplasm_area_um2"),
+    _measure("nucleus_to_cell_ratio"),
+    _measure("nucleus_to_cytoplasm_ratio"),
+    _measure("nucleus_lobes", "integer"),
+)
+"""Every column, in order; ``docs/report.md`` describes each, and a test compares the two."""

@@ -1,0 +1,155 @@
+"""The layout of ``report.json``, as pydantic models; imported only where it is written or read.
+
+The committed ``docs/report.schema.json`` is generated from these by ``report_schema``; a test compares the two.
+A change that a reader of version N cannot read raises ``SCHEMA_VERSION``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, NonNegativeInt, PositiveInt
+
+from hemascope.core.report import SmearReport
+from hemascope.core.smear import QcStatus
+from hemascope.core.units import ScaleSource
+from hemascope.export.columns import clean_text
+
+SCHEMA_VERSION: Literal[1] = 1
+
+
+def _finite(value: Any) -> Any:
+    """Return None for a number that is not finite, at any depth, and valid Unicode for text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        return {_finite(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_finite)]
+Number = Annotated[float | None, BeforeValidator(_finite)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Record(BaseModel):
+    """Read from the core's records by attribute; no key but those named."""
+
+    model_config = ConfigDict(from_attributes=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class QcReasonRecord(_Record):
+    """One finding of quality control."""
+
+    code: Text = Field(description="Stable snake_case name of the finding.")
+    status: Literal[QcStatus.WARN, QcStatus.FAIL] = Field(description="How bad it is.")
+    message: Text = Field(description="The finding in words, with the measured value and the threshold.")
+
+
+class QcVerdictRecord(_Record):
+    """Quality control of one field."""
+
+    status: QcStatus = Field(description="The worst status among the reasons; a failed field is left out of all rates.")
+    reasons: tuple[QcReasonRecord, ...] = Field(description="Findings; empty when the field passes.")
+    measures: dict[Text, Number] = Field(description="Measure, with its unit as suffix, to its value.")
+
+
+class FieldRecord(_Record):
+    """One field image."""
+
+    id: Text = Field(description="Unique in this report.")
+    path: Text = Field(description="File it was read from; empty where there is none.")
+    sha256: Text = Field(description="SHA-256 of the file's bytes, hexadecimal.")
+    width: PositiveInt = Field(description="Width in pixels.")
+    height: PositiveInt = Field(description="Height in pixels.")
+    mpp: float = Field(gt=0, description="Micrometers per pixel.")
+    scale_source: ScaleSource = Field(description="Where the scale came from; absolute sizes need metadata or stated.")
+    verdict: QcVerdictRecord = Field(description="Quality control.")
+    counts: dict[Text, NonNegativeInt] = Field(description="Cell kind to number of cells found.")
+    types: dict[Text, NonNegativeInt] = Field(description="Type, or unidentified, to number of nucleated cells.")
+    notes: tuple[Text, ...] = Field(description="What reading did to the pixels.")
+
+
+class FailedInputRecord(_Record):
+    """A file that could not be analyzed."""
+
+    path: Text = Field(description="The file.")
+    error: Text = Field(description="Name of the error class.")
+    message: Text = Field(description="What was wrong and what to do.")
+
+
+class RateRecord(_Record):
+    """A count over a denominator with its exact 95% interval."""
+
+    count: NonNegativeInt = Field(description="Numerator as counted.")
+    total: NonNegativeInt = Field(description="Denominator as counted.")
+    value: float | None = Field(description="The rate in its unit; null where total is 0.")
+    low: float | None = Field(description="Lower limit of the exact 95% interval; null where total is 0.")
+    high: float | None = Field(description="Upper limit of the exact 95% interval; null where total is 0.")
+    unit: Literal["%", "per 100 white cells", "per 1,000 red cells", "per field"] = Field(
+        description="Unit of the rate."
+    )
+
+
+class DifferentialRecord(_Record):
+    """The white cell differential and the counts beside it, over all fields that did not fail quality control."""
+
+    white_cells: NonNegativeInt = Field(description="Nucleated cells but erythroblasts; unidentified ones included.")
+    types: dict[Text, RateRecord] = Field(description="Type, or unidentified, to its share of white_cells in percent.")
+    erythroblasts: RateRecord = Field(description="Per 100 white cells.")
+    platelets_per_field: RateRecord = Field(description="Platelets per field.")
+    red_cells_per_field: RateRecord = Field(description="Red cells per field.")
+    platelets_per_1000_red_cells: RateRecord = Field(description="Platelets per 1,000 red cells.")
+    prior: Text = Field(description="Name of the class prior in force.")
+    prior_shares: dict[Text, Share] = Field(description="Cell type to the share that the prior gives it.")
+
+
+class ModelRecord(_Record):
+    """One model as it answered."""
+
+    name: Text = Field(description="Name in the zoo.")
+    version: Text = Field(description="Version of the weights.")
+    sha256: Text = Field(description="SHA-256 of the weights file; empty for a method without weights.")
+    backend: Text = Field(description="What ran it, with precision.")
+    license: Text = Field(description="SPDX identifier of the weights' license.")
+
+
+class ProvenanceRecord(_Record):
+    """What made this report."""
+
+    software: dict[Text, Text] = Field(description="Package or interpreter to version.")
+    models: tuple[ModelRecord, ...] = Field(description="The models that answered.")
+    recipe: Annotated[dict[str, JsonValue], BeforeValidator(_finite)] = Field(description="The resolved recipe.")
+    recipe_sha256: Text = Field(description="SHA-256 of the recipe's canonical JSON.")
+    command: Text = Field(description="What was asked, as typed.")
+    started: Text = Field(description="ISO 8601 time in UTC.")
+
+
+class ReportRecord(_Record):
+    """A blood smear report. Research use only: not for diagnosis."""
+
+    kind: Literal["hemascope.report"] = Field(default="hemascope.report", description="What this file is.")
+    schema_version: Literal[1] = Field(default=SCHEMA_VERSION, description="Version of this layout.")
+    title: Text = Field(description="What was analyzed.")
+    fields: tuple[FieldRecord, ...] = Field(description="Every field, in the order read.")
+    failed: tuple[FailedInputRecord, ...] = Field(description="Every input that could not be analyzed.")
+    differential: DifferentialRecord = Field(description="Counts and rates with intervals.")
+    excluded_fields: tuple[Text, ...] = Field(description="Ids of fields left out of the rates (quality: fail).")
+    statements: tuple[Text, ...] = Field(description="Limits that a reader must know.")
+    provenance: ProvenanceRecord = Field(description="What made it.")
+
+
+def report_record(report: SmearReport) -> ReportRecord:
+    """Return ``report`` as the record that ``report.json`` holds."""
+    return ReportRecord.model_validate(report, from_attributes=True)
+
+
+def report_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of ``report.json``."""
+    schema = ReportRecord.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -1,0 +1,108 @@
+"""Analyzed fields with a painted picture and real records, for the tests of exports and reports."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hemascope.core.cell import Cell, Morphometry
+from hemascope.core.geometry import Polygon
+from hemascope.core.prediction import AbstentionReason, CellPrediction
+from hemascope.core.provenance import ModelIdentity, Provenance
+from hemascope.core.report import CellResult, FailedInput, FieldResult, SmearReport
+from hemascope.core.smear import Field, QcReason, QcStatus, QcVerdict
+from hemascope.core.taxonomy import NUCLEATED_TYPES, CellKind, CellType
+from hemascope.core.units import Scale, ScaleSource
+from hemascope.reporting.differential import compute_differential, summarize
+
+PRIOR = {cell_type.value: 1 / len(CellType) for cell_type in CellType}
+RADII = {CellKind.WHITE_CELL: 42, CellKind.RED_CELL: 24, CellKind.PLATELET: 8}
+COLORS = {CellKind.WHITE_CELL: (196, 184, 214), CellKind.RED_CELL: (214, 168, 166), CellKind.PLATELET: (150, 110, 170)}
+
+
+def circle(x: float, y: float, radius: float, points: int = 32) -> Polygon:
+    angle = np.linspace(0, 2 * np.pi, points, endpoint=False)
+    return Polygon(np.stack((x + radius * np.cos(angle), y + radius * np.sin(angle)), axis=1).astype(np.float32))
+
+
+def prediction(rng: np.random.Generator, cell_id: str) -> CellPrediction:
+    likely = NUCLEATED_TYPES[int(rng.integers(len(NUCLEATED_TYPES)))]
+    chances = rng.dirichlet(np.full(len(CellType), 0.2)) * 0.5
+    chances[list(CellType).index(likely)] += 0.5
+    low = chances.max() < 0.6
+    anomaly = float(rng.gamma(4, 0.15))
+    reason = AbstentionReason.LOW_CONFIDENCE if low else AbstentionReason.ANOMALY if anomaly > 1 else None
+    return CellPrediction(cell_id, chances, anomaly, reason)
+
+
+def measure(outline: Polygon, nucleus: Polygon | None, mpp: float) -> Morphometry:
+    area, perimeter = outline.area * mpp**2, outline.perimeter * mpp
+    shape = (area, perimeter, min(1.0, 4 * np.pi * area / perimeter**2), 0.1)
+    if nucleus is None:
+        return Morphometry(*shape)
+    inside = nucleus.area * mpp**2
+    return Morphometry(*shape, inside, area - inside, inside / area, inside / (area - inside), 1)
+
+
+def verdict(status: QcStatus) -> QcVerdict:
+    measures = {"focus_um": 0.31, "exposure": 0.7}
+    if status is QcStatus.PASS:
+        return QcVerdict((), measures)
+    return QcVerdict((QcReason("out_of_focus", status, "Focus is 0.31, below 0.5 <b>&</b>."),), measures)
+
+
+def field_result(
+    seed: int = 0,
+    field_id: str = "slide/a.png",
+    *,
+    status: QcStatus = QcStatus.PASS,
+    scale: ScaleSource = ScaleSource.STATED,
+    white: int = 3,
+    red: int = 20,
+    platelets: int = 3,
+    size: tuple[int, int] = (640, 480),
+) -> FieldResult:
+    rng = np.random.default_rng(seed)
+    width, height = size
+    picture: NDArray[np.uint8] = np.full((height, width, 3), (236, 230, 232), np.uint8)
+    cells = []
+    wanted = {CellKind.RED_CELL: red, CellKind.WHITE_CELL: white, CellKind.PLATELET: platelets}
+    for kind in (kind for kind, count in wanted.items() for _ in range(count)):
+        radius = RADII[kind] * rng.uniform(0.85, 1.15)
+        x, y = rng.uniform(0, (width, height))
+        cv2.circle(picture, (int(x), int(y)), int(radius), COLORS[kind], -1, cv2.LINE_AA)
+        outline = circle(x, y, radius).clipped(width, height)
+        nucleus = None
+        if kind is CellKind.WHITE_CELL:
+            cv2.circle(picture, (int(x), int(y)), int(radius * 0.6), (104, 62, 142), -1, cv2.LINE_AA)
+            nucleus = circle(x, y, radius * 0.6).clipped(width, height)
+        cell_id = f"{field_id}#{len(cells)}"
+        touches = bool(min(x, y, width - x, height - y) < radius)
+        cell = Cell(cell_id, field_id, kind, outline, float(rng.uniform(0.5, 1)), nucleus, touches)
+        answer = prediction(rng, cell_id) if kind is CellKind.WHITE_CELL else None
+        cells.append(CellResult(cell, measure(outline, nucleus, 0.15), answer))
+    noise = rng.normal(0, 6, picture.shape)
+    pixels = np.clip(cv2.GaussianBlur(picture, (0, 0), 1.2) + noise, 0, 255).astype(np.uint8)
+    field = Field(field_id, pixels, Scale(0.15, scale), Path("images") / "a.png", f"{seed:064x}", ("alpha removed",))
+    return FieldResult(field, verdict(status), tuple(cells), {"find": 0.1})
+
+
+def report_of(results: list[FieldResult], failed: tuple[FailedInput, ...] = ()) -> SmearReport:
+    fields = tuple(summarize(result) for result in results)
+    return SmearReport(
+        title="Painted fields",
+        fields=fields,
+        failed=failed,
+        differential=compute_differential(fields, "uniform", PRIOR),
+        excluded_fields=tuple(field.id for field in fields if field.verdict.status is QcStatus.FAIL),
+        statements=("Research use only.", "The model has seen no blasts."),
+        provenance=Provenance(
+            software={"hemascope": "0.1.0", "python": "3.11"},
+            models=(ModelIdentity("finder", "1", "ab" * 32, "onnxruntime-cpu-fp32", "Apache-2.0"),),
+            recipe={"prior": "uniform", "threshold": 0.5, "limits": [1, 2]},
+            recipe_sha256="cd" * 32,
+            command="hemascope analyze images",
+            started="2026-01-02T03:04:05Z",
+        ),
+    )
