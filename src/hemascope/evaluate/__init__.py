@@ -1,1 +1,1 @@
-"""Predictions against truth: metrics with intervals."""
+"""Answers against labels: detection, classification, and both end to end."""
