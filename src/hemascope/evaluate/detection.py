@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hemascope.evaluate.estimate import Estimate
 from hemascope.evaluate.matching import FieldMatch
-from hemascope.stats.resample import Statistic
+from hemascope.stats.resample import Statistic, ratio_of_sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,17 +182,7 @@ def count_errors(matches: Sequence[FieldMatch]) -> tuple[Estimate, Estimate, Est
     groups = np.arange(len(matches))
     error = found - labeled
     return (
-        Estimate.resampled(groups, _ratio(np.abs(error), np.ones_like(labeled))),
-        Estimate.resampled(groups, _ratio(np.abs(error), labeled)),
-        Estimate.resampled(groups, _ratio(error, labeled)),
+        Estimate.resampled(groups, ratio_of_sums(np.abs(error), np.ones_like(labeled))),
+        Estimate.resampled(groups, ratio_of_sums(np.abs(error), labeled)),
+        Estimate.resampled(groups, ratio_of_sums(error, labeled)),
     )
-
-
-def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> Statistic:
-    """Return the ratio of two sums as a statistic; NaN where the lower one is 0."""
-
-    def ratio(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        total = weights @ below
-        return np.divide(weights @ above, total, out=np.full_like(total, np.nan), where=total > 0)
-
-    return ratio

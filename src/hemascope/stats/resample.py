@@ -80,3 +80,13 @@ def bootstrap_interval(
 ) -> tuple[float, float] | None:
     """Return the percentile interval of ``statistic`` over resampled groups; see the two functions above."""
     return percentile_interval(bootstrap_distribution(groups, statistic, resamples, seed), confidence)
+
+
+def ratio_of_sums(above: NDArray[np.float64], below: NDArray[np.float64]) -> Statistic:
+    """Return the ratio of two sums over records as a statistic; NaN where the lower sum is 0."""
+
+    def ratio(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        total = weights @ below
+        return np.divide(weights @ above, total, out=np.full_like(total, np.nan), where=total > 0)
+
+    return ratio

@@ -1,0 +1,252 @@
+"""The benchmark door: a name and a folder of public sets in, one document out."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from hemascope.app import bench_classification, bench_detection, bench_pictures, bench_speed
+from hemascope.app.bench_fields import FieldAnalyzer, FieldAnswer, Progress, models_of
+from hemascope.app.bench_record import (
+    BenchmarkRun,
+    Measures,
+    Metrics,
+    describe_run,
+    measure_gflops,
+    table_digest,
+)
+from hemascope.core.errors import DataSetError, InputError
+from hemascope.core.ports import CellClassifier
+from hemascope.core.provenance import ModelIdentity
+from hemascope.data.catalog import CROP_READERS, FIELD_READERS, open_crops, open_fields
+from hemascope.sources.discover import Source, discover
+
+METHODS = ("network", "classical")
+"""Segmenters that a benchmark can be run with; where the first is asked for, the second is its baseline."""
+
+GENERATED_FIELDS = 20
+"""Fields made for ``speed`` where no data set is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkRequest:
+    """What to measure.
+
+    Attributes
+    ----------
+    name
+        A key of ``BENCHMARKS``.
+    root
+        Folder of the public sets; None, for ``speed`` only, to measure on generated fields.
+    split
+        A value of the split column, or ``all``.
+    segmenter
+        One of ``METHODS``.
+    limit
+        At most this many images of each set; None for all.
+    pictures
+        Folder for pictures of every false positive and miss, for ``detection`` only; None for none.
+    """
+
+    name: str
+    root: Path | None
+    split: str = "test"
+    segmenter: str = "network"
+    limit: int | None = None
+    pictures: Path | None = None
+
+    @property
+    def command(self) -> str:
+        """The command line, without paths of this machine."""
+        parts = ["hemascope bench", self.name]
+        parts += ["--data DIR"] if self.root else []
+        parts += [f"--split {self.split}", f"--segmenter {self.segmenter}"]
+        parts += [f"--limit {self.limit}"] if self.limit is not None else []
+        return " ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkParts:
+    """What is measured.
+
+    Attributes
+    ----------
+    analyzer
+        Name of a segmenter to an analyzer with it, under the default prior.
+    classifier
+        Makes the classifier under an even prior, which is that of the single cells it is measured on.
+    """
+
+    analyzer: Callable[[str], FieldAnalyzer]
+    classifier: Callable[[], CellClassifier]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What a benchmark hands back before it is described."""
+
+    data: dict[str, dict[str, object]]
+    n: dict[str, int]
+    measures: Measures
+    baselines: dict[str, Metrics]
+    models: tuple[ModelIdentity, ...]
+    notes: dict[str, object]
+
+
+def run_benchmark(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> BenchmarkRun:
+    """Return the finished run.
+
+    Raises
+    ------
+    InputError
+        If the benchmark or the segmenter is unknown, or the limit is below 1.
+    DataSetError
+        If a set is absent or malformed or has no such split.
+    OutputError
+        If the pictures cannot be written.
+    """
+    if request.name not in BENCHMARKS:
+        raise InputError(f"there is no benchmark '{request.name}'; choose one of {', '.join(BENCHMARKS)}")
+    if request.segmenter not in METHODS:
+        raise InputError(f"there is no segmenter '{request.segmenter}'; choose one of {', '.join(METHODS)}")
+    if request.limit is not None and request.limit < 1:
+        raise InputError(f"a limit of {request.limit} leaves nothing to measure; give 1 or more")
+    started = time.time()
+    outcome = BENCHMARKS[request.name](request, parts, progress)
+    gflops = measure_gflops()
+    provenance = describe_run(request.command, started, outcome.models) | outcome.notes
+    return BenchmarkRun(
+        benchmark=request.name,
+        data=outcome.data,
+        split=request.split,
+        n=outcome.n,
+        measures=outcome.measures,
+        baselines=outcome.baselines,
+        calibration_gflops=gflops,
+        provenance=provenance,
+    )
+
+
+def _detection(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> _Outcome:
+    root = _needed_root(request)
+    labels = bench_detection.open_labeled_sets(root, request.split, request.limit)
+    answers: dict[str, dict[str, dict[str, FieldAnswer]]] = {}
+    models: list[ModelIdentity] = []
+    for method in _methods(request):
+        analyzer = parts.analyzer(method)
+        answers[method] = bench_detection.find_everything(analyzer, labels, progress, method)
+        models += models_of(analyzer)
+    joined = bench_detection.join(labels, answers[request.segmenter], bench_detection.HEADLINES)
+    if request.pictures is not None:
+        bench_pictures.write_mistakes(joined, request.pictures)
+    versions = {"bccd": "white_cell: cbc_cleaned; red_cell, platelet: txl"}
+    mistakes = [m for m, _ in bench_pictures.list_mistakes("bccd.white_cell", joined["bccd.white_cell"])]
+    return _Outcome(
+        data={name: _describe_set(name, root, versions.get(name, "")) for name in bench_detection.DATA_SETS},
+        n=bench_detection.count_labels(labels),
+        measures=bench_detection.measure_detection(labels, answers[request.segmenter]),
+        baselines={
+            method: bench_detection.measure_detection(labels, found).metrics
+            for method, found in answers.items()
+            if method != request.segmenter
+        },
+        models=tuple(dict.fromkeys(models)),
+        notes={"failed": _failed(answers[request.segmenter]), "mistakes": [asdict(m) for m in mistakes]},
+    )
+
+
+def _classification(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> _Outcome:
+    root = _needed_root(request)
+    crops = bench_classification.open_single_cells(root, request.split, request.limit)
+    known = open_crops(bench_classification.CROPS, root, "train")
+    fields = bench_classification.open_typed_fields(root, request.split, request.limit)
+    classifier, analyzer = parts.classifier(), parts.analyzer(request.segmenter)
+    predictions = bench_classification.type_crops(classifier, crops, progress)
+    found = bench_classification.type_fields(analyzer, fields, progress)
+    measures = bench_classification.measure_crops(crops, predictions)
+    in_fields, most_frequent = bench_classification.measure_fields(fields, found)
+    accuracy_key = f"{bench_classification.CROPS}.accuracy"
+    most_frequent |= bench_classification.most_frequent([crop.cell_type.value for crop in crops], accuracy_key)
+    versions = {name: version or "" for name, version in bench_classification.FIELD_SETS}
+    names = (bench_classification.CROPS, *fields)
+    return _Outcome(
+        data={name: _describe_set(name, root, versions.get(name, "")) for name in names},
+        n={bench_classification.CROPS: len(crops)} | {name: len(records) for name, records in fields.items()},
+        measures=Measures(measures.metrics | in_fields.metrics, measures.intervals | in_fields.intervals),
+        baselines={
+            "most_frequent": most_frequent,
+            "color_only": bench_classification.color_only(crops, known, progress),
+        },
+        models=tuple(dict.fromkeys((classifier.identity, *models_of(analyzer)))),
+        notes={"failed": _failed(found)},
+    )
+
+
+def _speed(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> _Outcome:
+    with tempfile.TemporaryDirectory(prefix="hemascope-bench-") as made:
+        name, data, sources = _speed_sources(request, Path(made))
+        measures: dict[str, Measures] = {}
+        models: list[ModelIdentity] = []
+        cells = 0
+        for method in _methods(request):
+            analyzer = parts.analyzer(method)
+            answers, memory = bench_speed.time_analysis(analyzer, sources, progress, method)
+            measures[method] = bench_speed.measure_speed(name, answers, memory)
+            models += models_of(analyzer)
+            if method == request.segmenter:
+                cells = sum(len(answer.found) for answer in answers)
+    return _Outcome(
+        data=data,
+        n={name: len(sources), f"{name}.cells": cells},
+        measures=measures[request.segmenter],
+        baselines={method: m.metrics for method, m in measures.items() if method != request.segmenter},
+        models=tuple(dict.fromkeys(models)),
+        notes={},
+    )
+
+
+def _speed_sources(request: BenchmarkRequest, made: Path) -> tuple[str, dict[str, dict[str, object]], Sequence[Source]]:
+    """Return the name of the set that is timed, its description, and its images."""
+    if request.root is not None:
+        records = open_fields("bccd", request.root, request.split, "original")[: request.limit]
+        described = {"bccd": _describe_set("bccd", request.root, "labels not used")}
+        return "bccd", described, [Source(record.path, record.name) for record in records]
+    bench_speed.write_generated(made, request.limit or GENERATED_FIELDS)
+    described = {"synthetic": {"version": "generated, 640 x 480", "license": "Apache-2.0", "tables_sha256": ""}}
+    return "synthetic", described, discover([made])
+
+
+BENCHMARKS: Mapping[str, Callable[[BenchmarkRequest, BenchmarkParts, Progress], _Outcome]] = {
+    "detection": _detection,
+    "classification": _classification,
+    "speed": _speed,
+}
+"""Name to what runs it."""
+
+
+def _methods(request: BenchmarkRequest) -> tuple[str, ...]:
+    """Return the segmenters to run, the one asked for last: what it measures of memory is then its own at most."""
+    return ("classical", "network") if request.segmenter == "network" else (request.segmenter,)
+
+
+def _needed_root(request: BenchmarkRequest) -> Path:
+    if request.root is None:
+        raise DataSetError(
+            f"the benchmark '{request.name}' needs the public data sets; "
+            "name their folder with --data or set HEMASCOPE_DATA to it"
+        )
+    return request.root
+
+
+def _describe_set(name: str, root: Path, version: str) -> dict[str, object]:
+    card = FIELD_READERS[name][0] if name in FIELD_READERS else CROP_READERS[name][0]
+    return {"version": version, "license": card.license, "tables_sha256": table_digest(root / name)}
+
+
+def _failed(answers: Mapping[str, Mapping[str, FieldAnswer]]) -> dict[str, list[str]]:
+    """Return set to the images that could not be analyzed; in the figures nothing was found in them."""
+    failed = {name: [field for field, answer in found.items() if answer.failure] for name, found in answers.items()}
+    return {name: fields for name, fields in failed.items() if fields}

@@ -1,0 +1,222 @@
+"""A benchmark's document as tables of text: the same ones in the terminal and on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hemascope.core.taxonomy import DISPLAY_NAMES, UNIDENTIFIED, CellKind, CellType
+
+Document = Mapping[str, Any]
+"""A run as ``BenchmarkRun.document`` returns it, or as read from its file."""
+
+_NONE = "-"
+"""Stands where the labels do not define a figure."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlainTable:
+    """A title, column names, and rows of as many cells."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """The figures of one method, by key."""
+
+    metrics: Mapping[str, float | None]
+    intervals: Mapping[str, Any]
+
+    def text(self, key: str, digits: int = 3) -> str:
+        """Return a figure with its interval."""
+        value = self.metrics.get(key)
+        if value is None:
+            return _NONE
+        limits = self.intervals.get(key)
+        shown = f"{value:.{digits}f}"
+        return shown if limits is None else f"{shown} [{limits[0]:.{digits}f}, {limits[1]:.{digits}f}]"
+
+    def count(self, key: str) -> str:
+        """Return a whole number."""
+        value = self.metrics.get(key)
+        return _NONE if value is None else f"{value:g}"
+
+    def has(self, key: str) -> bool:
+        """Return whether the figure is defined."""
+        return self.metrics.get(key) is not None
+
+
+def benchmark_tables(document: Document) -> tuple[PlainTable, ...]:
+    """Return the tables of a run.
+
+    Raises
+    ------
+    KeyError
+        If it is the document of no known benchmark.
+    """
+    return _TABLES[document["benchmark"]](document)
+
+
+def _own(document: Document) -> _Figures:
+    return _Figures(document["metrics"], document["intervals"])
+
+
+def _methods(document: Document) -> dict[str, _Figures]:
+    """Return the method asked for and its baselines; only the first has intervals."""
+    asked = "classical" if "--segmenter classical" in document["provenance"]["command"] else "network"
+    return {asked: _own(document)} | {name: _Figures(m, {}) for name, m in document["baselines"].items()}
+
+
+def _detection(document: Document) -> tuple[PlainTable, ...]:
+    columns = (
+        "Labels", "Kind", "Method", "Found / labeled", "Recall", "False (real)", "Precision", "Precision, real aside",
+        "AP at IoU 0.5", "Count error / field", "Relative", "Signed",
+    )  # fmt: skip
+    rows = []
+    for prefix in _prefixes(document["metrics"], "recall"):
+        data_set, kind = prefix.split(".")
+        for method, figures in _methods(document).items():
+            if figures.has(f"{prefix}.recall"):
+                rows.append((data_set, DISPLAY_NAMES[CellKind(kind)], method, *_detection_row(figures, prefix)))
+    return (PlainTable("Detection", columns, tuple(rows)), _mistakes(document))
+
+
+def _detection_row(figures: _Figures, prefix: str) -> tuple[str, ...]:
+    false, aside = (figures.metrics.get(f"{prefix}.false_positives{end}") for end in ("", "_adjudicated"))
+    return (
+        f"{figures.count(f'{prefix}.matched')} / {figures.count(f'{prefix}.labeled')}",
+        figures.text(f"{prefix}.recall"),
+        _NONE if false is None or aside is None else f"{false:g} ({false - aside:g})",
+        figures.text(f"{prefix}.precision"),
+        figures.text(f"{prefix}.precision_adjudicated"),
+        figures.text(f"{prefix}.average_precision"),
+        figures.text(f"{prefix}.count_absolute_error", 2),
+        figures.text(f"{prefix}.count_relative_error"),
+        figures.text(f"{prefix}.count_bias"),
+    )
+
+
+def _mistakes(document: Document) -> PlainTable:
+    rows = tuple(
+        (
+            mistake["what"].replace("_", " "),
+            mistake["field"],
+            ", ".join(f"{mistake[corner]:.0f}" for corner in ("x0", "y0", "x1", "y1")),
+            _NONE if mistake["score"] is None else f"{mistake['score']:.2f}",
+        )
+        for mistake in document["provenance"].get("mistakes", ())
+    )
+    return PlainTable(
+        "White cells of bccd missed or falsely found", ("What", "Field", "Box x0, y0, x1, y1", "Score"), rows
+    )
+
+
+def _classification(document: Document) -> tuple[PlainTable, ...]:
+    return (
+        _single_cells(document),
+        _single_cell_types(document),
+        _confusion(document),
+        *(_found_cells(document, name) for name in ("bccd", "chula_wbc_fields")),
+    )
+
+
+def _single_cells(document: Document) -> PlainTable:
+    own, baselines = _own(document), document["baselines"]
+    names = {
+        "accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy", "macro_f1": "Macro F1",
+        "ece": "ECE, 15 equal-mass bins, debiased", "ece_plain": "ECE, not debiased",
+        "rms_calibration_error": "RMS calibration error, debiased", "brier": "Brier score (0 to 2)",
+        "nll": "Negative log-likelihood (nats)", "unidentified": "Left unidentified",
+        "accuracy_decided": "Accuracy where decided",
+    }  # fmt: skip
+    rows = []
+    for name, title in names.items():
+        key = f"pbc_acevedo_128.{name}"
+        others = (_Figures(metrics, {}).text(key) for metrics in baselines.values())
+        rows.append((title, own.text(key), *others))
+    labeled = own.count("pbc_acevedo_128.labeled")
+    columns = ("Figure", "Classifier", *(f"Baseline: {name.replace('_', ' ')}" for name in baselines))
+    return PlainTable(f"Single cells of pbc_acevedo_128 ({labeled} cells, 8 classes, even prior)", columns, tuple(rows))
+
+
+def _single_cell_types(document: Document) -> PlainTable:
+    own = _own(document)
+    rows = tuple(
+        (DISPLAY_NAMES[t], own.count(f"{p}.labeled"), own.text(f"{p}.recall"), own.text(f"{p}.precision"))
+        for t in CellType
+        for p in (f"pbc_acevedo_128.{t.value}",)
+    )
+    return PlainTable("Single cells by type", ("Type", "Cells", "Recall", "Precision"), rows)
+
+
+def _confusion(document: Document) -> PlainTable:
+    own = _own(document)
+    rows = tuple(
+        (DISPLAY_NAMES[t], *(own.count(f"pbc_acevedo_128.{t.value}.told_as_{told.value}") for told in CellType))
+        for t in CellType
+    )
+    return PlainTable("True type (rows) and type told (columns)", ("True", *(DISPLAY_NAMES[t] for t in CellType)), rows)
+
+
+def _found_cells(document: Document, data_set: str) -> PlainTable:
+    own = _own(document)
+    rows = []
+    for name in (*(t.value for t in CellType), UNIDENTIFIED):
+        prefix = f"{data_set}.{name}"
+        if f"{prefix}.found_share" in own.metrics:
+            figures = (f"{prefix}.{metric}" for metric in ("recall", "labeled_share", "found_share"))
+            rows.append((DISPLAY_NAMES[name], own.count(f"{prefix}.labeled"), *map(own.text, figures)))
+    task = f"{data_set}.differential"
+    baseline = document["baselines"].get("most_frequent", {}).get(f"{task}.accuracy")
+    for metric, title in (
+        ("accuracy", "All: found and typed right"), ("accuracy_decided", "Right where decided"),
+        ("balanced_accuracy", "Mean recall of types"), ("missed", "Missed"), ("unidentified", "Unidentified"),
+    ):  # fmt: skip
+        rows.append((title, own.count(f"{task}.labeled"), own.text(f"{task}.{metric}"), _NONE, _NONE))
+    if baseline is not None:
+        labeled = own.count(f"{task}.labeled")
+        rows.append(("Baseline: always the most frequent type", labeled, f"{baseline:.3f}", _NONE, _NONE))
+    columns = ("Type", "Labeled", "Share found and typed right", "Share of labeled", "Share of found")
+    return PlainTable(f"Whole fields of {data_set}: cells found, then typed (clinical prior)", columns, tuple(rows))
+
+
+def _speed(document: Document) -> tuple[PlainTable, ...]:
+    methods = _methods(document)
+    (asked, own), *others = methods.items()
+    rows = []
+    for prefix in _prefixes(document["metrics"], "fields_per_second"):
+        for metric in ("fields_per_second", "cells_per_second"):
+            key = f"{prefix}.{metric}"
+            rows.append((prefix, metric.replace("_", " "), own.text(key, 2), *_beside(own, others, key)))
+    for key in document["metrics"]:
+        if key.endswith(("seconds_per_field", "_mib")):
+            prefix, metric = key.rsplit(".", 1)
+            rows.append((prefix, metric.replace("_", " "), own.text(key, 3), *_beside(own, others, key)))
+    columns = ["Stage", "Figure", asked]
+    for name, _ in others:
+        columns += [name, f"{asked} / {name}"]
+    return (PlainTable("Speed and memory", tuple(columns), tuple(rows)),)
+
+
+def _beside(own: _Figures, others: Iterable[tuple[str, _Figures]], key: str) -> Iterable[str]:
+    """Yield each baseline's figure and the ratio of the own one to it."""
+    for _, figures in others:
+        mine, theirs = own.metrics.get(key), figures.metrics.get(key)
+        yield figures.text(key, 3)
+        yield f"{mine / theirs:.2f}" if mine is not None and theirs else _NONE
+
+
+def _prefixes(metrics: Mapping[str, object], metric: str) -> list[str]:
+    """Return what stands before ``.<metric>`` in the keys that end so, in their order."""
+    return [key.removesuffix(f".{metric}") for key in metrics if key.endswith(f".{metric}")]
+
+
+_TABLES: Mapping[str, Callable[[Document], tuple[PlainTable, ...]]] = {
+    "detection": _detection,
+    "classification": _classification,
+    "speed": _speed,
+}

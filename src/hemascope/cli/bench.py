@@ -1,0 +1,119 @@
+"""``hemascope bench``: measure on public data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from hemascope.app.bench import BenchmarkParts
+    from hemascope.app.bench_fields import Progress
+    from hemascope.app.bench_record import BenchmarkRun
+
+
+def bench(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="detection, classification or speed.")],
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DIR", envvar="HEMASCOPE_DATA", help="Folder with a folder for every set."),
+    ] = None,
+    split: Annotated[str, typer.Option("--split", metavar="S", help="A value of the split column, or all.")] = "test",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures here as JSON.")
+    ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option("--pictures", metavar="DIR", help="Write every false positive and miss here (detection)."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="At most this many images of each set.")
+    ] = None,
+    segmenter: Annotated[
+        str, typer.Option("--segmenter", metavar="METHOD", help="network (classical as baseline) or classical.")
+    ] = "network",
+) -> None:
+    """Measure recall, accuracy or speed on public data sets, with 95% intervals and counts."""
+    run_bench(
+        shipped_parts(), name, data, split=split, json_file=json_file, pictures=pictures, limit=limit,
+        segmenter=segmenter,
+    )  # fmt: skip
+
+
+def shipped_parts() -> BenchmarkParts:
+    """Return what this installation answers with."""
+    from hemascope import wiring
+    from hemascope.app.bench import BenchmarkParts
+    from hemascope.recipes import AnalysisRecipe
+
+    return BenchmarkParts(
+        analyzer=lambda method: wiring.build_analyzer(AnalysisRecipe.model_validate({"segmenter": method})),
+        classifier=lambda: wiring.build_classifier("even"),
+    )
+
+
+def run_bench(
+    parts: BenchmarkParts,
+    name: str,
+    data: Path | None,
+    *,
+    split: str = "test",
+    json_file: Path | None = None,
+    pictures: Path | None = None,
+    limit: int | None = None,
+    segmenter: str = "network",
+) -> BenchmarkRun:
+    """Run a benchmark, print its tables and write its JSON; raise ``HemascopeError`` with what to do about it."""
+    from hemascope.app.bench import BenchmarkRequest, run_benchmark
+    from hemascope.app.bench_record import write_document
+    from hemascope.data.root import data_root
+
+    root = data_root(data) if data is not None else None
+    request = BenchmarkRequest(name, root, split, segmenter, limit, pictures)
+    with _progress_bar() as progress:
+        run = run_benchmark(request, parts, progress)
+    if json_file is not None:
+        write_document(run.document(), json_file)
+    print_run(run)
+    return run
+
+
+def print_run(run: BenchmarkRun) -> None:
+    """Print the tables of a run."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from hemascope.app.benchmark_table import benchmark_tables
+
+    console = Console()
+    for plain in benchmark_tables(run.document()):
+        table = Table(title=plain.title, title_justify="left", show_lines=False)
+        for column in plain.columns:
+            table.add_column(column, overflow="fold")
+        for row in plain.rows:
+            table.add_row(*row)
+        if plain.rows:
+            console.print(table)
+    counts = ", ".join(f"{name} {count}" for name, count in run.n.items())
+    console.print(f"Split {run.split}; {counts}.", highlight=False)
+    console.print(f"This machine: {run.calibration_gflops} GFLOPS in a float32 matrix product.", highlight=False)
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Progress]:
+    """Show a bar for whatever is under way, on the error stream so that tables can be piped."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("starting", total=None)
+
+        def show(title: str, done: int, total: int) -> None:
+            bars.update(task, description=title, completed=done, total=total)
+
+        yield show
