@@ -1,1 +1,1 @@
-"""Fields to verdicts."""
+"""Fields to verdicts: ``assess`` judges; one module a question measures. Limits and rates: docs/quality.md."""
