@@ -199,6 +199,21 @@ class SegmenterTrainingRecipe(Recipe):
 R = TypeVar("R", bound=Recipe)
 
 
+def override(recipe: R, **values: object) -> R:
+    """Return a recipe with some values replaced; those that are None stay.
+
+    Raises
+    ------
+    RecipeError
+        If a value is invalid, or no such key exists.
+    """
+    given = {key: value for key, value in values.items() if value is not None}
+    try:
+        return type(recipe).model_validate({**recipe.model_dump(), **given})
+    except ValidationError as error:
+        raise RecipeError(f"{_faults(error)}; see docs/recipes.md") from error
+
+
 def load_recipe(path: Path, model: type[R]) -> R:
     """Read a recipe file.
 
@@ -216,5 +231,8 @@ def load_recipe(path: Path, model: type[R]) -> R:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors())
-        raise RecipeError(f"{path}: {faults}") from error
+        raise RecipeError(f"{path}: {_faults(error)}; see docs/recipes.md") from error
+
+
+def _faults(error: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors())

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hemascope.core.cell import Cell, CellCrop
 from hemascope.core.prediction import CellPrediction
 from hemascope.core.provenance import ModelIdentity
@@ -31,6 +34,19 @@ class Segmenter(Protocol):
 
     def find(self, field: Field) -> list[Cell]:
         """Return every cell of ``field``, whose scale is known; in order of ids, outlines inside the field."""
+        ...
+
+
+class TensorGraph(Protocol):
+    """A network as the science rooms see it: arrays in, arrays out, whatever runs it."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What answers."""
+        ...
+
+    def run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+        """Return the network's outputs for a batch N x 3 x H x W, each with N first."""
         ...
 
 

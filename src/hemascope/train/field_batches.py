@@ -44,7 +44,7 @@ def _move(points: NDArray[np.float32], inverse: NDArray[np.float64]) -> NDArray[
 
 
 def draw_view(field: TrainingField, size: int, rays: int, rng: np.random.Generator) -> View:
-    """Return a random view of a field, size x size x 3 uint8, and its targets. Beyond the field lies free background."""
+    """Return a random view of a field, size x size x 3 uint8, and its targets; beyond the field lies background."""
     matrix = _view_matrix(field, size, rng)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     image = cv2.warpAffine(
@@ -55,7 +55,7 @@ def draw_view(field: TrainingField, size: int, rays: int, rng: np.random.Generat
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=(255,) * 3,
     )
-    inverse = cv2.invertAffineTransform(matrix)
+    inverse = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
     shapes = [Shape(_move(shape.points, inverse), shape.kind) for shape in field.shapes]
     near = [s for s in shapes if (s.points.max(axis=0) > 0).all() and (s.points.min(axis=0) < size).all()]
     coarse = matrix.copy()
@@ -83,6 +83,6 @@ def draw_batches(
     while True:
         rng = np.random.default_rng((seed, step))
         chosen = rng.choice(len(sets), batch, p=chances)
-        views = [draw_view(sets[s][rng.integers(len(sets[s]))], size, rays, rng) for s in chosen]
+        views = [draw_view(sets[s][int(rng.integers(len(sets[s])))], size, rays, rng) for s in chosen]
         yield np.stack([image for image, _ in views]), [targets for _, targets in views]
         step += 1

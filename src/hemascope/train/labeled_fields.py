@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +62,7 @@ def outline_from_box(box: Box, stained: NDArray[np.bool_], points: int = 48) -> 
 
     The ellipse inscribed in the box, with every ray moved to where the stained area ends if that is within
     0.75 to 1.1 of the ellipse: ovals that lie across their box get their shape, cells in contact keep the ellipse.
+    A cell that the border cuts fills its box further, up to the corners.
 
     Parameters
     ----------
@@ -74,17 +75,19 @@ def outline_from_box(box: Box, stained: NDArray[np.bool_], points: int = 48) -> 
     rays = directions(points)
     half = np.array([max(box.width / 2, 0.5), max(box.height / 2, 0.5)])
     ellipse = 1 / np.sqrt((rays[:, 0] / half[0]) ** 2 + (rays[:, 1] / half[1]) ** 2)
-    shares = np.linspace(0.75, 1.1, 15)
+    height, width = stained.shape
+    is_cut = box.x0 < 2 or box.y0 < 2 or box.x1 > width - 2 or box.y1 > height - 2
+    shares = np.linspace(0.75, 1.45, 29) if is_cut else np.linspace(0.75, 1.1, 15)
     sample = np.array([cx, cy]) + rays[:, None] * (ellipse[:, None] * shares)[..., None]
-    xs = np.clip(sample[..., 0].astype(int), 0, stained.shape[1] - 1)
-    ys = np.clip(sample[..., 1].astype(int), 0, stained.shape[0] - 1)
+    xs = np.clip(sample[..., 0].astype(int), 0, width - 1)
+    ys = np.clip(sample[..., 1].astype(int), 0, height - 1)
     outside = ~stained[ys, xs]
     found = outside.any(axis=1)
-    share = np.where(found, shares[np.argmax(outside, axis=1)], 1.0)
+    share = np.where(found, shares[np.argmax(outside, axis=1)], shares[-1] if is_cut else 1.0)
     smooth = np.convolve(np.concatenate([share[-2:], share, share[:2]]), np.ones(5) / 5, mode="valid")
     outline = np.array([cx, cy]) + rays * (ellipse * smooth)[:, None]
     low, high = np.array([box.x0, box.y0]), np.array([box.x1, box.y1])
-    return np.clip(outline, low, high).astype(np.float32)
+    return np.asarray(np.clip(outline, low, high), np.float32)
 
 
 def outlines_from_mask(path: Path, factor: float) -> list[NDArray[np.float32]]:
@@ -94,11 +97,11 @@ def outlines_from_mask(path: Path, factor: float) -> list[NDArray[np.float32]]:
         raise DataSetError(f"{path}: missing or not an image; restore this file of the data set")
     binary = (np.asarray(mask) > MASK_LEVEL).astype(np.uint8)
     contours, _ = cv2.findContours(binary, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return [((c[:, 0, :].astype(np.float32) + 0.5) * factor)[:: max(len(c) // 64, 1)] for c in contours if len(c) > 20]
+    return [((c[:, 0, :] + 0.5) * factor).astype(np.float32)[:: max(len(c) // 64, 1)] for c in contours if len(c) > 20]
 
 
 def _bounds(points: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.concatenate([points.min(axis=0), points.max(axis=0)])
+    return np.asarray(np.concatenate([points.min(axis=0), points.max(axis=0)]), np.float32)
 
 
 def _shape(
@@ -119,18 +122,31 @@ def _shape(
 
 
 def unknown_places(
-    shapes: Iterable[Shape], stained: NDArray[np.bool_], labeled: frozenset[CellKind]
+    shapes: Sequence[Shape], stained: NDArray[np.bool_], labeled: frozenset[CellKind]
 ) -> NDArray[np.bool_]:
-    """Return kinds x H x W: stained places without any label, for kinds the labels do not cover completely."""
+    """Return kinds x H x W: where an unlabeled object of a kind may lie, for kinds not labeled completely.
+
+    That is every stained place without a label, and every place without one for a kind that is not labeled at all.
+    """
     covered = np.zeros(stained.shape, np.uint8)
+    present = {shape.kind for shape in shapes}
     for shape in shapes:
         cv2.fillPoly(covered, [np.round(shape.points).astype(np.int32)], 1)
     reachable = cv2.dilate(stained.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
-    open_places = reachable & (covered == 0)
-    return np.stack([open_places & (kind not in labeled) for kind in CellKind])
+    free = covered == 0
+    return np.stack(
+        [free & (kind not in labeled) & (reachable | (KIND_INDEX[kind] not in present)) for kind in CellKind]
+    )
 
 
-def _scale_of(source: FieldSource, record: FieldRecord) -> float:
+def scale_of(source: FieldSource, record: FieldRecord) -> float:
+    """Return the um per pixel that a recipe assumes for a record.
+
+    Raises
+    ------
+    DataSetError
+        If it gives none.
+    """
     mpp = source.mpp.get(record.source) if isinstance(source.mpp, Mapping) else source.mpp
     if mpp is None:
         raise DataSetError(
@@ -143,7 +159,7 @@ def load_field(record: FieldRecord, mpp: float, working_mpp: float) -> TrainingF
     """Return one labeled field at the working scale."""
     factor = mpp / working_mpp
     image = to_working_scale(read_rgb(record.path), factor)
-    stained = foreground(absorption(image / np.float32(255)))
+    stained = foreground(absorption(image.astype(np.float32) / np.float32(255)))
     masks = outlines_from_mask(record.mask, factor) if record.mask else []
     found = (_shape(labeled, factor, stained, masks) for labeled in record.boxes)
     shapes = tuple(shape for shape in found if shape is not None)
@@ -155,7 +171,7 @@ def load_fields(source: FieldSource, root: Path, split: str, working_mpp: float)
     """Return the fields of one split of a data set that weights may be trained on."""
     version = source.label_version if source.data_set == "bccd" else None
     records = open_fields(source.data_set, root, split, version)
-    return [load_field(r, _scale_of(source, r), working_mpp) for r in records if r.may_train]
+    return [load_field(r, scale_of(source, r), working_mpp) for r in records if r.may_train]
 
 
 def paint_training_field(seed: int, recipe: SegmenterTrainingRecipe) -> TrainingField:

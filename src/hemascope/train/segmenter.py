@@ -60,7 +60,9 @@ def _validate(net: StarNet, sets: dict[str, list[TrainingField]], recipe: Segmen
     net.eval()
     scores: dict[str, float] = {}
     for name, fields in sets.items():
-        batches = draw_batches([fields], [1.0], 16, recipe.crop_px, recipe.rays, seed=recipe.seed + 1, start=0)
+        batches = draw_batches(
+            [fields], [1.0], batch=16, size=recipe.crop_px, rays=recipe.rays, seed=recipe.seed + 1, start=0
+        )
         images, targets = next(batches)
         centers, reach = _loss(net, shift_range(to_input(images)), targets)
         scores |= {f"{name}.centers": float(centers), f"{name}.radii": float(reach)}
@@ -98,7 +100,9 @@ def train_segmenter(
     state: dict[str, Any] = load_checkpoint(run / "checkpoints", {"net": net, "average": average}, optimizer) or {}
     start = int(state.get("step", 0))
     shares = [source.weight for source in recipe.sources]
-    batches = draw_batches(sets, shares, recipe.batch, recipe.crop_px, recipe.rays, recipe.seed, start)
+    batches = draw_batches(
+        sets, shares, batch=recipe.batch, size=recipe.crop_px, rays=recipe.rays, seed=recipe.seed, start=start
+    )
     for step in range(start, recipe.steps):
         images, targets = next(batches)
         net.train()

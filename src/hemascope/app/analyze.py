@@ -1,0 +1,192 @@
+"""The use case `analyze`: sources to a folder of artefacts, whole or not there."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hemascope.app.analyzer import Analyzer
+from hemascope.core.errors import NoImagesError, OutputError
+from hemascope.core.ports import ResultSink
+from hemascope.core.provenance import Provenance
+from hemascope.core.report import FailedInput, FieldResult, FieldSummary, SmearReport
+from hemascope.core.smear import QcStatus
+from hemascope.core.units import ScaleSource
+from hemascope.recipes import Prior
+from hemascope.reporting.differential import compute_differential, summarize
+from hemascope.sources.discover import Source
+
+ARTEFACTS = (
+    "report.html",
+    "report.json",
+    "cells.csv",
+    "cells.parquet",
+    "cells.h5ad",
+    "cells.geojson",
+    "geojson",
+)
+"""Everything an analysis may write; what an earlier one left and this one does not write is removed."""
+
+MakeSinks = Callable[[Path], Sequence[ResultSink]]
+"""A folder to the sinks that write into it."""
+
+OnResult = Callable[[FieldResult | FailedInput], None]
+"""Called after every source."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisRequest:
+    """What to analyze, and what to say of it.
+
+    Attributes
+    ----------
+    sources
+        The files, in order.
+    out
+        Folder for the artefacts; made if missing.
+    prior
+        The class prior in force.
+    provenance
+        What makes the result.
+    """
+
+    sources: Sequence[Source]
+    out: Path
+    prior: Prior
+    provenance: Provenance
+
+
+def analyze(request: AnalysisRequest, analyzer: Analyzer, make_sinks: MakeSinks, on_result: OnResult) -> SmearReport:
+    """Analyze every source and write the artefacts.
+
+    They are written in a hidden folder beside their place and moved there together at the end: an interrupted run
+    leaves what was there before.
+
+    Raises
+    ------
+    NoImagesError
+        If not one source could be read.
+    OutputError
+        If the folder cannot be written.
+    """
+    with _staging(request.out) as staging:
+        sinks = make_sinks(staging)
+        try:
+            summaries, failed = _collect(analyzer.results(request.sources), sinks, on_result)
+            if not summaries:
+                raise NoImagesError(_nothing_read(failed))
+            report = _report(request, summaries, failed)
+            for sink in sinks:
+                sink.finish(report)
+        except BaseException:
+            for sink in sinks:
+                sink.abandon()
+            raise
+        _move_into_place(staging, request.out)
+    return report
+
+
+def _collect(
+    results: Iterator[FieldResult | FailedInput], sinks: Sequence[ResultSink], on_result: OnResult
+) -> tuple[list[FieldSummary], list[FailedInput]]:
+    summaries: list[FieldSummary] = []
+    failed: list[FailedInput] = []
+    for result in results:
+        if isinstance(result, FailedInput):
+            failed.append(result)
+        else:
+            for sink in sinks:
+                sink.add(result)
+            summaries.append(summarize(result))
+        on_result(result)
+    return summaries, failed
+
+
+def _report(request: AnalysisRequest, summaries: Sequence[FieldSummary], failed: Sequence[FailedInput]) -> SmearReport:
+    excluded = tuple(s.id for s in summaries if s.verdict.status is QcStatus.FAIL)
+    shares = {cell_type.value: share for cell_type, share in request.prior.shares.items()}
+    return SmearReport(
+        title=_title(request.sources),
+        fields=tuple(summaries),
+        failed=tuple(failed),
+        differential=compute_differential(summaries, request.prior.name, shares),
+        excluded_fields=excluded,
+        statements=_statements(summaries, failed, excluded, request.prior),
+        provenance=request.provenance,
+    )
+
+
+def _title(sources: Sequence[Source]) -> str:
+    folders = {source.path.parent.name or str(source.path.parent) for source in sources}
+    if len(sources) == 1:
+        return sources[0].path.name
+    return f"{len(sources)} fields of {', '.join(sorted(folders)[:3])}{' and others' if len(folders) > 3 else ''}"
+
+
+def _statements(
+    summaries: Sequence[FieldSummary], failed: Sequence[FailedInput], excluded: Sequence[str], prior: Prior
+) -> tuple[str, ...]:
+    """Return the limits a reader must know."""
+    said = [
+        "Research use only: not for diagnosis.",
+        "The classifier has seen no blasts, abnormal lymphocytes, plasma cells or smudge cells. It leaves what looks "
+        "unlike its training cells unidentified, but a blast can still be typed as a normal cell: look at the gallery.",
+        f"Types are given under the prior '{prior.name}': {prior.source}",
+    ]
+    sources = {summary.scale_source for summary in summaries}
+    if ScaleSource.ESTIMATED in sources:
+        said.append(
+            "The scale was estimated from the median red cell, taken as 7.5 um: sizes are relative to it, and nothing "
+            "can be said of macrocytosis or microcytosis. Give --mpp for absolute sizes."
+        )
+    if ScaleSource.ASSUMED in sources:
+        said.append(
+            "For some fields there were too few red cells to estimate the scale, and 0.1 um per pixel was assumed: "
+            "what was found there may be wrong. Give --mpp."
+        )
+    if excluded:
+        said.append(f"{len(excluded)} of {len(summaries)} fields failed quality control and are not in the counts.")
+    if failed:
+        said.append(f"{len(failed)} files could not be read; they are listed under quality.")
+    return tuple(said)
+
+
+def _nothing_read(failed: Sequence[FailedInput]) -> str:
+    first = failed[0] if failed else None
+    reason = f"; the first: {first.message}" if first else ""
+    return f"none of the {len(failed)} files could be read{reason}"
+
+
+@contextmanager
+def _staging(out: Path) -> Iterator[Path]:
+    """Give a hidden folder inside ``out`` that is gone afterwards; so is ``out``, if it was made and stayed empty."""
+    made = not out.exists()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".hemascope-", dir=out))
+    except OSError as error:
+        raise OutputError.at(out, error) from error
+    try:
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        if made and out.is_dir() and not any(out.iterdir()):
+            out.rmdir()
+
+
+def _move_into_place(staging: Path, out: Path) -> None:
+    try:
+        for name in ARTEFACTS:
+            new, old = staging / name, out / name
+            if old.is_dir():
+                shutil.rmtree(old)
+            if new.exists():
+                new.replace(old)
+            elif old.exists():
+                old.unlink()
+    except OSError as error:
+        raise OutputError.at(out, error) from error

@@ -1,0 +1,152 @@
+"""One field after another through every room: read, scale, find, judge, measure, type."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from hemascope.cells.crop import crop_cell
+from hemascope.cells.measure import measure
+from hemascope.cells.nucleus import find_nucleus
+from hemascope.cells.scale import estimate_scale
+from hemascope.core.cell import Cell
+from hemascope.core.errors import InputError
+from hemascope.core.optics import background_color
+from hemascope.core.ports import CellClassifier, FieldReader, Segmenter
+from hemascope.core.prediction import CellPrediction
+from hemascope.core.report import CellResult, FailedInput, FieldResult
+from hemascope.core.smear import Field, QcReason, QcStatus, QcVerdict
+from hemascope.core.taxonomy import CellKind
+from hemascope.core.units import Microns, Scale
+from hemascope.sources.discover import Source
+
+Judge = Callable[[Field, Sequence[Cell]], QcVerdict]
+"""Quality control: a field and its cells to a verdict."""
+
+
+class StageClock:
+    """Seconds spent in each stage of one field."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def mark(self, stage: str) -> None:
+        """Add the time since the last mark to ``stage``."""
+        now = time.perf_counter()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
+        self._last = now
+
+
+@dataclass(frozen=True)
+class Analyzer:
+    """Everything one analysis needs; parts are any objects that satisfy their ports.
+
+    Attributes
+    ----------
+    reader, segmenter, classifier, judge
+        The replaceable parts.
+    scale
+        The scale of every field, as the user states it; None to read or estimate it.
+    scale_sample
+        Fields looked at to estimate the scale of fields taken alike.
+    """
+
+    reader: FieldReader
+    segmenter: Segmenter
+    classifier: CellClassifier
+    judge: Judge
+    scale: Scale | None = None
+    scale_sample: int = 12
+    _scales: dict[tuple[Path, int, int], Scale] = field(default_factory=dict, repr=False)
+
+    def results(self, sources: Sequence[Source]) -> Iterator[FieldResult | FailedInput]:
+        """Yield one result a source, in order; a file that cannot be read yields what is wrong with it.
+
+        Pixels are held for one field at a time (and for the sample, while a scale is estimated).
+        """
+        seen: dict[str, str] = {}
+        for source in sources:
+            clock = StageClock()
+            try:
+                read = self.reader.read(source.path, source.field_id)
+                clock.mark("read")
+                scaled = read.with_scale(self._scale_of(read, source, sources))
+            except InputError as error:
+                yield FailedInput(str(source.path), type(error).__name__, str(error))
+                continue
+            clock.mark("scale")
+            result = self.analyze(scaled, clock)
+            first = seen.setdefault(read.sha256, read.id)
+            yield result if first == read.id else _repeated(result, first)
+
+    def analyze(self, scaled: Field, clock: StageClock | None = None) -> FieldResult:
+        """Return the result for one field whose scale is known.
+
+        Raises
+        ------
+        ValueError
+            If its scale is not known.
+        """
+        if scaled.scale is None:
+            raise ValueError(f"{scaled.id}: analyzing a field needs its scale")
+        clock = clock or StageClock()
+        found = self.segmenter.find(scaled)
+        clock.mark("find")
+        verdict = self.judge(scaled, found)
+        clock.mark("quality")
+        cells = self._measured(scaled, found, scaled.scale)
+        clock.mark("measure")
+        predictions = self._typed(scaled, [c.cell for c in cells if c.cell.kind is CellKind.WHITE_CELL])
+        clock.mark("classify")
+        typed = tuple(replace(c, prediction=predictions.get(c.cell.id)) for c in cells)
+        return FieldResult(scaled, verdict, typed, clock.seconds)
+
+    def _measured(self, scaled: Field, found: Sequence[Cell], scale: Scale) -> list[CellResult]:
+        light = background_color(scaled.pixels)
+        results: list[CellResult] = []
+        for cell in found:
+            nucleus = None
+            if cell.kind is CellKind.WHITE_CELL:
+                nucleus = find_nucleus(scaled.pixels, cell.outline, light)
+                cell = replace(cell, nucleus=nucleus.outline if nucleus else None)
+            results.append(CellResult(cell, measure(cell.outline, scale.mpp, nucleus)))
+        return results
+
+    def _typed(self, scaled: Field, cells: Sequence[Cell]) -> dict[str, CellPrediction]:
+        side, width = self.classifier.crop_size
+        crops = [crop_cell(scaled, cell, side, Microns(width)) for cell in cells]
+        return {prediction.cell_id: prediction for prediction in self.classifier.classify(crops)}
+
+    def _scale_of(self, read: Field, source: Source, sources: Sequence[Source]) -> Scale:
+        """Return the stated scale, or the file's, or that of the fields taken like it."""
+        known = self.scale or read.scale
+        if known:
+            return known
+        key = (source.path.parent, read.width, read.height)
+        if key not in self._scales:
+            self._scales[key] = estimate_scale(self._taken_alike(read, source, sources), self.segmenter)
+        return self._scales[key]
+
+    def _taken_alike(self, read: Field, source: Source, sources: Sequence[Source]) -> list[Field]:
+        """Return a sample of fields of the same folder and size, the given one first."""
+        siblings = [s for s in sources if s.path.parent == source.path.parent and s.path != source.path]
+        fields = [read]
+        chosen = np.linspace(0, len(siblings) - 1, min(self.scale_sample - 1, len(siblings))).astype(int)
+        for index in chosen:
+            try:
+                other = self.reader.read(siblings[index].path, siblings[index].field_id)
+            except InputError:
+                continue  # it is reported when its own turn comes
+            if (other.width, other.height) == (read.width, read.height) and other.scale is None:
+                fields.append(other)
+        return fields
+
+
+def _repeated(result: FieldResult, first: str) -> FieldResult:
+    reason = QcReason("duplicate", QcStatus.FAIL, f"the same file as {first}; its cells are not counted again")
+    return replace(result, verdict=replace(result.verdict, reasons=(*result.verdict.reasons, reason)))

@@ -1,0 +1,89 @@
+"""The use cases `train cells` and `train segmenter`: a recipe to a model folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from hemascope.core.errors import MissingExtraError
+from hemascope.data.root import data_root
+from hemascope.recipes import CellTrainingRecipe, Recipe, SegmenterTrainingRecipe
+
+OnStep = Callable[[int, int, float], None]
+"""Called after every step with the step, the number of steps and the loss."""
+
+
+def train_cell_classifier(
+    recipe: CellTrainingRecipe, data: Path | None, run: Path | None, out: Path | None, command: str, on_step: OnStep
+) -> Path:
+    """Train, calibrate and pack the cell classifier; return the model folder.
+
+    Parameters
+    ----------
+    data
+        Folder of the public data sets; the environment's where None.
+    run
+        Run folder; ``runs/NAME`` where None. An interrupted run resumes from its newest checkpoint.
+    out
+        Model folder; ``model`` in the run folder where None.
+    command
+        What was asked, for the card.
+    on_step
+        Progress.
+
+    Raises
+    ------
+    MissingExtraError
+        If the extra ``train`` is not installed.
+    DataSetError
+        If a data set of the recipe cannot be read.
+    """
+    _need_torch("training the cell classifier")
+    from hemascope.train.cells import train_cells
+    from hemascope.train.curves import draw_curves
+    from hemascope.train.ship_cells import ship_cells
+
+    root, folder = data_root(data), _start_run(run, recipe, recipe.name)
+    net = train_cells(recipe, root, folder, on_step)
+    draw_curves(folder)
+    model = out or folder / "model"
+    ship_cells(recipe, root, net, model, command)
+    return model
+
+
+def train_finder(
+    recipe: SegmenterTrainingRecipe,
+    data: Path | None,
+    run: Path | None,
+    out: Path | None,
+    command: str,
+    on_step: OnStep,
+) -> Path:
+    """Train the finder, choose its thresholds and pack it; parameters and errors as ``train_cell_classifier``."""
+    _need_torch("training the finder")
+    from hemascope.train.curves import draw_curves
+    from hemascope.train.segmenter import train_segmenter
+    from hemascope.train.ship_finder import ship_finder
+
+    root, folder = data_root(data), _start_run(run, recipe, recipe.name)
+    net = train_segmenter(recipe, root, folder, on_step)
+    draw_curves(folder)
+    model = out or folder / "model"
+    ship_finder(recipe, root, net, model, command)
+    return model
+
+
+def _start_run(run: Path | None, recipe: Recipe, name: str) -> Path:
+    """Make the run folder and save the resolved recipe in it."""
+    folder = run or Path("runs") / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "recipe.json").write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return folder
+
+
+def _need_torch(feature: str) -> None:
+    try:
+        import safetensors  # noqa: F401
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(feature, "train") from error

@@ -1,0 +1,115 @@
+"""The shipped classifier: crops to calibrated probabilities under a stated prior, or no answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hemascope.classify.decide import Thresholds, decide
+from hemascope.classify.prior import under_prior
+from hemascope.core.cell import CellCrop
+from hemascope.core.optics import absorption, transmittance
+from hemascope.core.ports import TensorGraph
+from hemascope.core.prediction import CellPrediction
+from hemascope.core.provenance import ModelIdentity
+from hemascope.core.taxonomy import CellType
+
+BATCH = 16
+"""Larger batches gain nothing on a plain processor and cost memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierSpec:
+    """What the network was trained and calibrated for.
+
+    Attributes
+    ----------
+    crop_px, crop_um
+        Side of a crop in pixels and um.
+    temperature
+        Logits are divided by it; fitted on the validation split (Guo et al., 2017).
+    training_shares
+        Share of each type in the validation split: the prior its probabilities hold under.
+    anomaly_threshold
+        Distance that 1% of validation cells exceed.
+    """
+
+    crop_px: int
+    crop_um: float
+    temperature: float
+    training_shares: Mapping[CellType, float]
+    anomaly_threshold: float
+
+
+class NetworkClassifier:
+    """Types cells with a trained network; a ``CellClassifier``.
+
+    Parameters
+    ----------
+    graph
+        Gives logits N x types, embeddings N x D, and distances N from what was seen in training.
+    spec
+        What it was calibrated for.
+    prior
+        Assumed share of each type.
+    thresholds
+        When not to decide.
+    """
+
+    def __init__(
+        self, graph: TensorGraph, spec: ClassifierSpec, prior: Mapping[CellType, float], thresholds: Thresholds
+    ) -> None:
+        self._graph = graph
+        self._spec = spec
+        self._prior = np.array([prior[t] for t in CellType], np.float64)
+        self._trained = np.array([spec.training_shares[t] for t in CellType], np.float64)
+        self._thresholds = thresholds
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What answers."""
+        return self._graph.identity
+
+    @property
+    def crop_size(self) -> tuple[int, float]:
+        """Side in pixels and width in um of the crops it takes."""
+        return self._spec.crop_px, self._spec.crop_um
+
+    def classify(self, crops: Sequence[CellCrop]) -> list[CellPrediction]:
+        """Return one prediction a crop, in order.
+
+        Raises
+        ------
+        ValueError
+            If a crop is not of ``crop_size``.
+        """
+        predictions: list[CellPrediction] = []
+        for start in range(0, len(crops), BATCH):
+            batch = crops[start : start + BATCH]
+            logits, _, distances = self._graph.run(self._input(batch))
+            calibrated = softmax(logits / self._spec.temperature)
+            probabilities = under_prior(calibrated, self._trained, self._prior)
+            anomalies = distances.reshape(-1) / self._spec.anomaly_threshold
+            predictions.extend(
+                decide(crop.cell_id, p, float(a), self._thresholds)
+                for crop, p, a in zip(batch, probabilities, anomalies, strict=True)
+            )
+        return predictions
+
+    def _input(self, crops: Sequence[CellCrop]) -> NDArray[np.float32]:
+        side = self._spec.crop_px
+        for crop in crops:
+            if crop.pixels.shape != (side, side, 3):
+                raise ValueError(f"{crop.cell_id}: the crop is {crop.pixels.shape}, not {(side, side, 3)}")
+        images = np.stack([absorption(transmittance(crop.pixels)) for crop in crops])
+        return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return probabilities over the last axis, float64."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    weights: NDArray[np.float64] = np.exp(shifted)
+    return np.asarray(weights / weights.sum(axis=-1, keepdims=True), np.float64)

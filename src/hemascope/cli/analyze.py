@@ -1,0 +1,95 @@
+"""`hemascope analyze`: field images in, a report out."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hemascope.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from hemascope.core.report import FailedInput, FieldResult, SmearReport
+    from hemascope.recipes import AnalysisRecipe
+
+SOME_FAILED = 1
+
+
+def analyze(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Images, folders or globs of field images.")],
+    mpp: Annotated[
+        float | None,
+        typer.Option("--mpp", help="Micrometers per pixel of every field; otherwise read or estimated."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the report and its data.")] = Path("hemascope-report"),
+    prior: Annotated[
+        str | None, typer.Option("--prior", help="Assumed shares of cell types: adult_blood, even, or a .toml file.")
+    ] = None,
+    segmenter: Annotated[
+        str | None, typer.Option("--segmenter", help="network (default) or classical (needs no weights).")
+    ] = None,
+    recipe: Annotated[Path | None, typer.Option("--recipe", help="Analysis recipe (TOML).")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")] = False,
+) -> None:
+    """Find, outline and type every cell in field images, and write a report.
+
+    Exit status: 0 every file was analyzed; 1 some could not be, or the report could not be written; 2 the command
+    was wrong or no image was found; 130 interrupted.
+    """
+    from hemascope import wiring
+    from hemascope.app.analyze import AnalysisRequest
+    from hemascope.app.analyze import analyze as run_analysis
+    from hemascope.app.provenance import gather_provenance
+    from hemascope.sources.discover import discover
+
+    resolved = _resolve(recipe, prior, segmenter)
+    sources = discover(paths)
+    analyzer = wiring.build_analyzer(resolved, mpp=mpp)
+    command = shlex.join(["hemascope", *sys.argv[1:]])
+    provenance = gather_provenance(resolved, [analyzer.segmenter.identity, analyzer.classifier.identity], command)
+    request = AnalysisRequest(sources, out, wiring.load_prior(resolved.prior), provenance)
+    with progress_bar("analyzing", len(sources), quiet=quiet or as_json) as bar:
+        report = run_analysis(request, analyzer, wiring.build_sinks, lambda result: bar.advance(_note(result)))
+    for failed in report.failed:
+        typer.echo(f"hemascope: {failed.message}", err=True)
+    if as_json:
+        typer.echo(json.dumps(json.loads((out / "report.json").read_text(encoding="utf-8"))))
+    elif not quiet:
+        _print_summary(report, out)
+    if report.failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _resolve(recipe: Path | None, prior: str | None, segmenter: str | None) -> AnalysisRecipe:
+    """Return the recipe in force: flags before the file before the defaults."""
+    from hemascope.recipes import AnalysisRecipe, load_recipe, override
+
+    base = load_recipe(recipe, AnalysisRecipe) if recipe else AnalysisRecipe()
+    return override(base, prior=prior, segmenter=segmenter)
+
+
+def _note(result: FieldResult | FailedInput) -> str:
+    from hemascope.core.report import FailedInput
+
+    if isinstance(result, FailedInput):
+        return "not readable"
+    return f"{result.field.id[-32:]}: {len(result.cells)} cells"
+
+
+def _print_summary(report: SmearReport, out: Path) -> None:
+    from rich.console import Console
+
+    from hemascope.cli.summary import count_line, differential_table, scale_line
+
+    console = Console()
+    console.print(differential_table(report))
+    console.print(count_line(report), highlight=False)
+    console.print(scale_line(report), highlight=False)
+    for statement in report.statements[:1]:
+        console.print(statement, style="bold", highlight=False)
+    console.print(f"Report: {out / 'report.html'}", highlight=False, soft_wrap=True)

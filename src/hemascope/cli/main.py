@@ -1,0 +1,58 @@
+"""The command `hemascope`: verbs, and what becomes of errors.
+
+Exit status: 0 done; 1 something could not be done (some files failed, a place cannot be written); 2 the command
+itself was wrong; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from hemascope import __version__
+from hemascope.cli import analyze, bench, data, train
+from hemascope.core.errors import HemascopeError, MissingExtraError, NoImagesError, RecipeError, ScaleError
+
+USAGE_ERRORS = (NoImagesError, RecipeError, ScaleError, MissingExtraError)
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="hemascope",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Read blood smears: every cell found, outlined and typed. Research use only.",
+)
+app.command("analyze")(analyze.analyze)
+app.command("bench")(bench.bench)
+app.add_typer(data.app, name="data")
+app.add_typer(train.app, name="train")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hemascope {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def hemascope(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Read blood smears: every cell found, outlined and typed. Research use only."""
+
+
+def main() -> None:
+    """Run the command line; every error of this package becomes one message and an exit status."""
+    try:
+        app()
+    except HemascopeError as error:
+        typer.echo(f"hemascope: {error}", err=True)
+        sys.exit(2 if isinstance(error, USAGE_ERRORS) else 1)
+    except KeyboardInterrupt:
+        typer.echo("hemascope: interrupted; nothing was written. Run the same command again to start over.", err=True)
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,74 @@
+"""`hemascope train`: recipes to weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hemascope.cli.progress import progress_bar
+
+app = typer.Typer(no_args_is_help=True, help="Train the models from recipes (needs the extra 'train').")
+
+RecipePath = Annotated[Path, typer.Argument(help="Recipe file, such as recipes/cell_classifier.toml.")]
+DataFolder = Annotated[
+    Path | None, typer.Option("--data", help="Folder of the public data sets; default: HEMASCOPE_DATA.")
+]
+RunFolder = Annotated[
+    Path | None, typer.Option("--run", help="Run folder with log and checkpoints; default: runs/NAME. Resumes.")
+]
+OutFolder = Annotated[
+    Path | None, typer.Option("--out", help="Folder for the finished model; default: the run folder's 'model'.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
+
+
+@app.command("cells")
+def cells(
+    recipe: RecipePath,
+    data: DataFolder = None,
+    run: RunFolder = None,
+    out: OutFolder = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train the cell classifier: resumes from the newest checkpoint, then calibrates and packs the model."""
+    from hemascope.app.training import train_cell_classifier
+    from hemascope.recipes import CellTrainingRecipe, load_recipe
+
+    resolved = load_recipe(recipe, CellTrainingRecipe)
+    with progress_bar("training cells", resolved.steps, quiet=quiet) as bar:
+        model = train_cell_classifier(
+            resolved,
+            data,
+            run,
+            out,
+            f"hemascope train cells {recipe}",
+            lambda s, _, loss: bar.move_to(s, f"loss {loss:.3f}"),
+        )
+    typer.echo(str(model))
+
+
+@app.command("segmenter")
+def segmenter(
+    recipe: RecipePath,
+    data: DataFolder = None,
+    run: RunFolder = None,
+    out: OutFolder = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train the finder: resumes from the newest checkpoint, then chooses thresholds and packs the model."""
+    from hemascope.app.training import train_finder
+    from hemascope.recipes import SegmenterTrainingRecipe, load_recipe
+
+    resolved = load_recipe(recipe, SegmenterTrainingRecipe)
+    with progress_bar("training segmenter", resolved.steps, quiet=quiet) as bar:
+        model = train_finder(
+            resolved,
+            data,
+            run,
+            out,
+            f"hemascope train segmenter {recipe}",
+            lambda s, _, loss: bar.move_to(s, f"loss {loss:.3f}"),
+        )
+    typer.echo(str(model))

@@ -1,0 +1,61 @@
+"""Distance of an embedding from everything seen in training, as part of the graph."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from hemascope.nets.cell_net import CellNet
+
+
+class MahalanobisHead(nn.Module):
+    """Distance to the nearest class center under the shared covariance (Lee et al., NeurIPS 2018).
+
+    Parameters
+    ----------
+    whitening
+        D x D matrix W with W Wᵀ = inverse of the within-class covariance.
+    centers
+        classes x D, class means after whitening.
+    """
+
+    whitening: Tensor
+    centers: Tensor
+
+    def __init__(self, whitening: Tensor, centers: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("whitening", whitening)
+        self.register_buffer("centers", centers)
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        """Return N distances for N x D embeddings, divided by the square root of D."""
+        white = embedding @ self.whitening
+        squared = (white[:, None, :] - self.centers[None]).pow(2).mean(dim=2)
+        return torch.sqrt(squared.min(dim=1).values)
+
+
+class ShippedCellNet(nn.Module):
+    """The classifier as it answers: logits, embedding and distance from what was seen."""
+
+    def __init__(self, net: CellNet, anomaly: MahalanobisHead) -> None:
+        super().__init__()
+        self.net = net
+        self.anomaly = anomaly
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return logits N x classes, embedding N x D and distance N for network input N x 3 x S x S."""
+        logits, embedding = self.net(x)
+        return logits, embedding, self.anomaly(embedding)
+
+
+class ShippedStarNet(nn.Module):
+    """The finder as it answers: heat as probabilities, and radii."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return heat in 0..1 and radii in pixels of the input N x 3 x H x W."""
+        heat, radii = self.net(x)
+        return torch.sigmoid(heat), radii

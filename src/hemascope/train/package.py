@@ -1,0 +1,120 @@
+"""A trained network to a model folder: graph, tensors, card; complete or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from hemascope import __version__
+from hemascope.data.catalog import CROP_READERS, FIELD_READERS, open_data_set
+from hemascope.data.records import CropRecord, FieldRecord
+from hemascope.recipes import Recipe
+from hemascope.train.onnx_export import MIN_HALF_SIZE
+from hemascope.zoo.card import CARD_FILE, GRAPH_FILE, TENSORS_FILE, ModelCard, TrainingFacts
+
+SOFTWARE = ("torch", "numpy", "opencv-python-headless", "onnx", "onnxscript", "safetensors")
+
+
+def data_digests(names: Iterable[str], root: Path) -> dict[str, dict[str, str]]:
+    """Return, for each data set, its license and a sha256 over the names and digests of what was trained on."""
+    digests: dict[str, dict[str, str]] = {}
+    for name in names:
+        if name == "synthetic":
+            digests[name] = {"license": "Apache-2.0", "generator": f"hemascope {__version__}"}
+            continue
+        card = (FIELD_READERS.get(name) or CROP_READERS[name])[0]
+        data_set = open_data_set(name, root)
+        every: list[FieldRecord | CropRecord] = [*data_set.fields, *data_set.crops]
+        records = [r for r in every if r.may_train and r.split != "test"]
+        whole = hashlib.sha256()
+        for record in sorted(records, key=lambda r: r.name):
+            whole.update(f"{record.name}:{hashlib.sha256(record.path.read_bytes()).hexdigest()}\n".encode())
+        digests[name] = {"license": card.license, "images": str(len(records)), "sha256": whole.hexdigest()}
+    return digests
+
+
+def attributions(names: Iterable[str]) -> list[str]:
+    """Return what to say of each data set: license and citation."""
+    cards = [(FIELD_READERS.get(name) or CROP_READERS.get(name)) for name in names]
+    return [f"{card[0].name} ({card[0].license}): {card[0].citation}" for card in cards if card]
+
+
+def training_facts(recipe: Recipe, command: str, seed: int, names: Iterable[str], root: Path) -> TrainingFacts:
+    """Return how the weights came to be."""
+    software = {"hemascope": __version__, **{name: importlib.metadata.version(name) for name in SOFTWARE}}
+    return TrainingFacts(
+        command=command,
+        seed=seed,
+        recipe=recipe.model_dump(mode="json"),
+        recipe_sha256=recipe.digest(),
+        data=data_digests(names, root),
+        software=software,
+    )
+
+
+def describe_data(card: ModelCard) -> str:
+    """Return the part of a card for readers that says how the weights came to be."""
+    rows = [
+        f"- {name}: {', '.join(f'{k} {v}' for k, v in facts.items())}" for name, facts in card.training.data.items()
+    ]
+    listed = "\n".join(rows)
+    return f"""## Trained by
+
+    {card.training.command}
+
+seed {card.training.seed}, recipe sha256 `{card.training.recipe_sha256}`, on the train splits of
+
+{listed}
+
+(a digest covers names and digests of the images of the train and validation splits)."""
+
+
+def describe_credits(card: ModelCard) -> str:
+    """Return the part of a card for readers that gives credit for the training data."""
+    return "## Credits\n\n" + "\n".join(f"- {line}" for line in card.attribution)
+
+
+def save_tensors(module: nn.Module, path: Path) -> None:
+    """Write a module's state: large tensors in half precision."""
+    tensors = {}
+    for name, value in module.state_dict().items():
+        half = value.is_floating_point() and value.numel() >= MIN_HALF_SIZE
+        tensors[name] = (value.half() if half else value).contiguous()
+    save_file(tensors, str(path), metadata={"format": "pt"})
+
+
+def load_tensors(module: nn.Module, state: dict[str, torch.Tensor]) -> None:
+    """Load what ``save_tensors`` wrote, in place and strictly."""
+    own = module.state_dict()
+    module.load_state_dict({name: value.to(own[name].dtype) if name in own else value for name, value in state.items()})
+
+
+def write_model(folder: Path, partial: Path, card: ModelCard, text: str) -> Path:
+    """Complete a model folder and move it into place.
+
+    Parameters
+    ----------
+    folder
+        Where it goes; an older one is replaced.
+    partial
+        A folder beside it that holds graph and tensors.
+    card
+        The card without ``files``.
+    text
+        The card for readers, written as README.md.
+    """
+    files = {name: hashlib.sha256((partial / name).read_bytes()).hexdigest() for name in (GRAPH_FILE, TENSORS_FILE)}
+    whole = card.model_copy(update={"files": files})
+    (partial / CARD_FILE).write_text(json.dumps(whole.model_dump(mode="json"), indent=2) + "\n")
+    (partial / "README.md").write_text(text)
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+    return folder

@@ -1,0 +1,180 @@
+"""The trained cell classifier to what ships: anomaly head, temperature, thresholds, graph, card."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hemascope.core.taxonomy import CellType
+from hemascope.nets.anomaly_head import MahalanobisHead, ShippedCellNet
+from hemascope.nets.cell_net import CellNet
+from hemascope.recipes import CellTrainingRecipe
+from hemascope.stats.temperature import fit_temperature, negative_log_likelihood
+from hemascope.train.cells import augment, predict
+from hemascope.train.crop_batches import LabeledCrops, load_crops
+from hemascope.train.onnx_export import export, round_weights
+from hemascope.train.package import (
+    attributions,
+    describe_credits,
+    describe_data,
+    save_tensors,
+    training_facts,
+    write_model,
+)
+from hemascope.zoo.card import GRAPH_FILE, TENSORS_FILE, ModelCard
+
+SHRINKAGE = 0.1
+"""Share of the identity in the covariance: keeps directions without variance from ruling the distance."""
+
+HOME_QUANTILE, AWAY_QUANTILE = 0.99, 0.95
+"""The anomaly threshold leaves 1% of validation cells of the first source outside, and 5% of each other one."""
+
+
+@torch.no_grad()
+def augmented_embeddings(net: CellNet, crops: LabeledCrops, seed: int, batch: int = 128) -> NDArray[np.float32]:
+    """Return N x D embeddings of augmented crops: what was seen in training is wider than the bare images."""
+    net.eval()
+    found = []
+    for start in range(0, len(crops.images), batch):
+        generator = torch.Generator().manual_seed(seed + start)
+        found.append(net(augment(crops.images[start : start + batch], generator))[1].float().numpy())
+    return np.concatenate(found)
+
+
+def fit_anomaly_head(
+    embeddings: NDArray[np.float32], labels: NDArray[np.int64], weights: NDArray[np.float64]
+) -> MahalanobisHead:
+    """Return the head for class means and the shared, shrunk within-class covariance.
+
+    Parameters
+    ----------
+    embeddings, labels
+        N x D and N.
+    weights
+        N, positive: how often each was seen in training.
+    """
+    values = embeddings.astype(np.float64)
+    classes = range(len(CellType))
+    means = np.stack([np.average(values[labels == c], axis=0, weights=weights[labels == c]) for c in classes])
+    centered = values - means[labels]
+    covariance = (centered * weights[:, None]).T @ centered / weights.sum()
+    identity = np.eye(len(covariance)) * np.trace(covariance) / len(covariance)
+    whitening = np.linalg.cholesky(np.linalg.inv((1 - SHRINKAGE) * covariance + SHRINKAGE * identity))
+    return MahalanobisHead(
+        torch.from_numpy(whitening.astype(np.float32)), torch.from_numpy((means @ whitening).astype(np.float32))
+    )
+
+
+def anomaly_threshold(head: MahalanobisHead, embeddings: Sequence[NDArray[np.float32]]) -> float:
+    """Return the distance above which a cell is anomalous, from validation embeddings, the home source first."""
+    distances = [head(torch.from_numpy(e)).numpy() for e in embeddings]
+    quantiles = [HOME_QUANTILE] + [AWAY_QUANTILE] * (len(distances) - 1)
+    return max(float(np.quantile(d, q)) for d, q in zip(distances, quantiles, strict=True))
+
+
+def _sampling_weights(recipe: CellTrainingRecipe, sets: Sequence[LabeledCrops]) -> NDArray[np.float64]:
+    shares = [source.weight / len(crops.labels) for source, crops in zip(recipe.sources, sets, strict=True)]
+    return np.concatenate([np.full(len(c.labels), share) for share, c in zip(shares, sets, strict=True)])
+
+
+def ship_cells(recipe: CellTrainingRecipe, root: Path, net: CellNet, folder: Path, command: str) -> ModelCard:
+    """Calibrate on validation splits and write the model folder.
+
+    Parameters
+    ----------
+    net
+        Trained; its large weights are rounded to half precision in place.
+    folder
+        Where the model goes; an older one is replaced.
+    command
+        What was run, for the card.
+
+    Returns
+    -------
+    The card, with the validation figures.
+    """
+    round_weights(net)
+    train = [load_crops(source, root, "train", recipe) for source in recipe.sources]
+    validation = [load_crops(source, root, "val", recipe) for source in recipe.sources]
+    seen = np.concatenate([augmented_embeddings(net, crops, recipe.seed) for crops in train])
+    labels = np.concatenate([crops.labels for crops in train])
+    head = fit_anomaly_head(seen, labels, _sampling_weights(recipe, train))
+    round_weights(head)
+    outputs = [predict(net, crops.images) for crops in validation]
+    home, truth = outputs[0], validation[0].labels
+    temperature = fit_temperature(home.logits, truth)
+    shares = np.bincount(truth, minlength=len(CellType)) / len(truth)
+    figures = {
+        f"{crops.name}.accuracy": float((out.logits.argmax(axis=1) == crops.labels).mean())
+        for crops, out in zip(validation, outputs, strict=True)
+    }
+    figures["nll_before_calibration"] = negative_log_likelihood(home.logits, truth, 1.0)
+    figures["nll_after_calibration"] = negative_log_likelihood(home.logits, truth, temperature)
+    spec = {
+        "crop_px": recipe.crop_px,
+        "crop_um": recipe.crop_um,
+        "temperature": temperature,
+        "training_shares": {t.value: float(s) for t, s in zip(CellType, shares, strict=True)},
+        "anomaly_threshold": anomaly_threshold(head, [out.embeddings for out in outputs]),
+    }
+    names = [source.data_set for source in recipe.sources]
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    shipped = ShippedCellNet(net, head).eval()
+    example = torch.rand(3, 3, recipe.crop_px, recipe.crop_px) * 2
+    batch = torch.export.Dim("batch", min=1, max=1024)
+    figures["graph_difference"] = export(
+        shipped, example, partial / GRAPH_FILE, ("logits", "embedding", "distance"), {0: batch}, tolerance=1e-3
+    )
+    save_tensors(shipped, partial / TENSORS_FILE)
+    card = ModelCard(
+        task="classify",
+        name=recipe.name,
+        version=recipe.version,
+        license="Apache-2.0",
+        attribution=attributions(names),
+        files={},
+        spec=spec,
+        validation={key: round(value, 6) for key, value in figures.items()},
+        training=training_facts(recipe, command, recipe.seed, names, root),
+    )
+    write_model(folder, partial, card, describe_classifier(card))
+    return card
+
+
+def describe_classifier(card: ModelCard) -> str:
+    """Return the card for readers, in the style of Hugging Face model cards."""
+    figures = "\n".join(f"| {name} | {value:.4g} |" for name, value in card.validation.items())
+    return f"""---
+license: apache-2.0
+library_name: hemascope
+tags: [hematology, blood-smear, image-classification]
+---
+
+# {card.name} {card.version}
+
+Types one nucleated cell (or platelet) in a crop of {card.spec["crop_um"]:g} um, {card.spec["crop_px"]} px, into the
+eight groups of the PBC set. Logits, an embedding, and the distance from everything seen in training. Research use only.
+
+**Not for**: diagnosis; blasts, abnormal lymphocytes, plasma cells, smudge cells (none were seen in training: they
+should come out unidentified, but may not); stains other than Romanowsky.
+
+{describe_data(card)}
+
+## On validation splits, after training
+
+| | |
+|---|---|
+{figures}
+
+Figures on test splits stand in docs/benchmarks.md. Probabilities are calibrated on the PBC validation split
+(temperature {card.spec["temperature"]:.3f}) and hold under its even class shares only: give the prior of your patients.
+
+{describe_credits(card)}
+"""

@@ -1,0 +1,198 @@
+"""The trained finder to what ships: thresholds chosen on validation splits, graph, card."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hemascope.cells.network import FinderSpec, NetworkSegmenter
+from hemascope.core.provenance import ModelIdentity
+from hemascope.core.smear import Field
+from hemascope.core.taxonomy import CellKind
+from hemascope.core.units import Scale, ScaleSource
+from hemascope.data.catalog import open_fields
+from hemascope.data.records import FieldRecord
+from hemascope.evaluate.matching import match_boxes
+from hemascope.nets.anomaly_head import ShippedStarNet
+from hemascope.nets.star_net import STRIDE, StarNet
+from hemascope.recipes import SegmenterTrainingRecipe
+from hemascope.train.crop_batches import read_rgb
+from hemascope.train.labeled_fields import scale_of
+from hemascope.train.onnx_export import export, round_weights
+from hemascope.train.package import (
+    attributions,
+    describe_credits,
+    describe_data,
+    save_tensors,
+    training_facts,
+    write_model,
+)
+from hemascope.zoo.card import GRAPH_FILE, TENSORS_FILE, ModelCard
+
+SWEEP = np.round(np.arange(0.1, 0.7, 0.02), 2)
+"""Thresholds tried for each kind."""
+
+
+class TorchGraph:
+    """The network before export, as a ``TensorGraph``."""
+
+    def __init__(self, net: torch.nn.Module) -> None:
+        self._net = net.eval()
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What answers."""
+        return ModelIdentity("finder", "unreleased", "", "torch-cpu-fp32", "Apache-2.0")
+
+    @torch.no_grad()
+    def run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+        """Return the network's outputs for a batch."""
+        return tuple(out.numpy() for out in self._net(torch.from_numpy(batch)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tally:
+    """Found objects of one kind over a validation split: score, and whether a label matched; and the labels' number."""
+
+    scores: NDArray[np.float64]
+    matched: NDArray[np.bool_]
+    labeled: int
+
+    def f1(self, threshold: float) -> float:
+        """Return the harmonic mean of precision and recall at a threshold."""
+        above = self.scores >= threshold
+        hits = int(self.matched[above].sum())
+        return 2 * hits / max(int(above.sum()) + self.labeled, 1)
+
+
+def tally(segmenter: NetworkSegmenter, fields: Sequence[tuple[FieldRecord, float]], kind: CellKind) -> Tally:
+    """Return what a finder with low thresholds finds of one kind, in fields that label that kind completely."""
+    scores: list[float] = []
+    matched: list[bool] = []
+    labeled = 0
+    for record, mpp in fields:
+        if kind not in record.labeled_kinds:
+            continue
+        field = Field(record.name, read_rgb(record.path), Scale(mpp, ScaleSource.STATED))
+        found = [cell for cell in segmenter.find(field) if cell.kind is kind]
+        boxes = [box.box for box in record.of_kind(kind)]
+        partners = match_boxes([c.outline.bounds for c in found], [c.score for c in found], boxes)
+        scores += [c.score for c in found]
+        matched += [partner is not None for partner in partners]
+        labeled += len(boxes)
+    return Tally(np.array(scores, np.float64), np.array(matched, bool), labeled)
+
+
+def choose_threshold(tallies: Sequence[Tally]) -> float:
+    """Return the threshold of highest F1, averaged over data sets that label the kind; the middle of a tie."""
+    usable = [t for t in tallies if t.labeled]
+    means = np.array([np.mean([t.f1(float(threshold)) for t in usable]) for threshold in SWEEP])
+    best = SWEEP[means >= means.max() - 1e-9]
+    return float(best[len(best) // 2])
+
+
+def _validation_fields(recipe: SegmenterTrainingRecipe, root: Path) -> dict[str, list[tuple[FieldRecord, float]]]:
+    fields: dict[str, list[tuple[FieldRecord, float]]] = {}
+    for source in recipe.sources:
+        if source.data_set == "synthetic":
+            continue
+        version = source.label_version if source.data_set == "bccd" else None
+        records = open_fields(source.data_set, root, "val", version)
+        fields[source.data_set] = [(r, scale_of(source, r)) for r in records if r.may_train]
+    return fields
+
+
+def ship_finder(recipe: SegmenterTrainingRecipe, root: Path, net: StarNet, folder: Path, command: str) -> ModelCard:
+    """Choose thresholds on validation splits and write the model folder.
+
+    Parameters
+    ----------
+    net
+        Trained; its large weights are rounded to half precision in place.
+    folder
+        Where the model goes; an older one is replaced.
+    command
+        What was run, for the card.
+    """
+    round_weights(net)
+    shipped = ShippedStarNet(net).eval()
+    low = FinderSpec(recipe.mpp, recipe.rays, STRIDE, dict.fromkeys(CellKind, float(SWEEP[0])))
+    segmenter = NetworkSegmenter(TorchGraph(shipped), low)
+    fields = _validation_fields(recipe, root)
+    thresholds: dict[CellKind, float] = {}
+    figures: dict[str, float] = {}
+    for kind in CellKind:
+        tallies = {name: tally(segmenter, records, kind) for name, records in fields.items()}
+        thresholds[kind] = choose_threshold(list(tallies.values()))
+        figures |= {f"{name}.{kind}.f1": t.f1(thresholds[kind]) for name, t in tallies.items() if t.labeled}
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    granules = torch.export.Dim("height", min=1, max=256), torch.export.Dim("width", min=1, max=256)
+    figures["graph_difference"] = export(
+        shipped,
+        torch.rand(1, 3, 96, 160) * 2,
+        partial / GRAPH_FILE,
+        ("heat", "radii"),
+        {2: 32 * granules[0], 3: 32 * granules[1]},
+        tolerance=1e-3,
+    )
+    save_tensors(shipped, partial / TENSORS_FILE)
+    names = [source.data_set for source in recipe.sources]
+    card = ModelCard(
+        task="find",
+        name=recipe.name,
+        version=recipe.version,
+        license="Apache-2.0",
+        attribution=attributions(names),
+        files={},
+        spec={
+            "mpp": recipe.mpp,
+            "rays": recipe.rays,
+            "stride": STRIDE,
+            "thresholds": {kind.value: value for kind, value in thresholds.items()},
+        },
+        validation={key: round(value, 6) for key, value in figures.items()},
+        training=training_facts(recipe, command, recipe.seed, names, root),
+    )
+    write_model(folder, partial, card, describe_finder(card))
+    return card
+
+
+def describe_finder(card: ModelCard) -> str:
+    """Return the card for readers, in the style of Hugging Face model cards."""
+    figures = "\n".join(f"| {name} | {value:.4g} |" for name, value in card.validation.items())
+    thresholds = ", ".join(f"{kind} {value:g}" for kind, value in card.spec["thresholds"].items())
+    return f"""---
+license: apache-2.0
+library_name: hemascope
+tags: [hematology, blood-smear, instance-segmentation]
+---
+
+# {card.name} {card.version}
+
+Finds and outlines white cells, red cells and platelets in fields of blood smears, in one pass at
+{card.spec["mpp"]:g} um per pixel: centers as heat maps, outlines as {card.spec["rays"]} star-convex
+rays. Research use only.
+
+**Not for**: diagnosis; marrow films (none were seen in training); shapes that are not star-convex from their center.
+Outlines of most real cells were taught from boxes and the stained area, not from drawn outlines.
+
+{describe_data(card)}
+
+## On validation splits, after training
+
+| F1 at IoU 0.5 | |
+|---|---|
+{figures}
+
+Least scores, chosen there: {thresholds}. Figures on test splits stand in docs/benchmarks.md.
+
+{describe_credits(card)}
+"""

@@ -1,0 +1,197 @@
+"""Names to objects; the only room that knows everyone. Heavy parts are imported when they are asked for."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hemascope.app.analyzer import Analyzer
+from hemascope.core.errors import RecipeError, WeightsError
+from hemascope.core.ports import CellClassifier, ResultSink, Segmenter
+from hemascope.core.taxonomy import CellKind, CellType
+from hemascope.core.units import Scale, ScaleSource
+from hemascope.recipes import AnalysisRecipe, Prior, load_recipe, override
+from hemascope.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from hemascope.app.bench import BenchmarkParts
+
+PRIORS = Path(__file__).parent / "priors"
+
+
+def load_prior(name: str) -> Prior:
+    """Return a shipped prior by name, or one from a TOML file.
+
+    Raises
+    ------
+    RecipeError
+        If there is neither, or the file is malformed.
+    """
+    shipped = PRIORS / f"{name}.toml"
+    if shipped.is_file():
+        return load_recipe(shipped, Prior)
+    if name.endswith(".toml"):
+        return load_recipe(Path(name), Prior)
+    known = ", ".join(sorted(path.stem for path in PRIORS.glob("*.toml")))
+    raise RecipeError(f"there is no prior '{name}'; choose one of {known}, or name a .toml file (see docs/recipes.md)")
+
+
+def network_segmenter(settings: Settings) -> Segmenter:
+    """Return the shipped finder."""
+    from hemascope.cells.network import FinderSpec, NetworkSegmenter
+    from hemascope.zoo.card import read_card
+    from hemascope.zoo.onnx_graph import OnnxGraph
+    from hemascope.zoo.shipped import FINDER, shipped_folder
+
+    folder = shipped_folder(FINDER)
+    card = read_card(folder)
+    spec = FinderSpec(
+        mpp=card.spec["mpp"],
+        rays=card.spec["rays"],
+        stride=card.spec["stride"],
+        thresholds={CellKind(kind): value for kind, value in card.spec["thresholds"].items()},
+    )
+    return NetworkSegmenter(OnnxGraph(folder, card, settings.threads), spec)
+
+
+def classical_segmenter(settings: Settings) -> Segmenter:
+    """Return the finder that needs no weights."""
+    from hemascope.cells.classical import ClassicalSegmenter
+
+    return ClassicalSegmenter()
+
+
+SEGMENTERS: dict[str, Callable[[Settings], Segmenter]] = {
+    "network": network_segmenter,
+    "classical": classical_segmenter,
+}
+"""Finders by name."""
+
+
+def build_segmenter(name: str, settings: Settings | None = None) -> Segmenter:
+    """Return a finder by name.
+
+    Raises
+    ------
+    RecipeError
+        If there is none of that name.
+    WeightsError
+        If its weights are missing or damaged.
+    """
+    if name not in SEGMENTERS:
+        raise RecipeError(f"there is no segmenter '{name}'; choose one of {', '.join(SEGMENTERS)}")
+    return SEGMENTERS[name](settings or read_settings())
+
+
+def build_classifier(prior: Prior | str, recipe: AnalysisRecipe | None = None) -> CellClassifier:
+    """Return the shipped classifier under a prior.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such prior.
+    WeightsError
+        If its weights are missing or damaged.
+    """
+    from hemascope.classify.decide import Thresholds
+    from hemascope.classify.network import ClassifierSpec, NetworkClassifier
+    from hemascope.zoo.card import read_card
+    from hemascope.zoo.onnx_graph import OnnxGraph
+    from hemascope.zoo.shipped import CELL_CLASSIFIER, shipped_folder
+
+    recipe = recipe or AnalysisRecipe()
+    shares = (load_prior(prior) if isinstance(prior, str) else prior).shares
+    folder = shipped_folder(CELL_CLASSIFIER)
+    card = read_card(folder)
+    values = card.spec
+    spec = ClassifierSpec(
+        crop_px=values["crop_px"],
+        crop_um=values["crop_um"],
+        temperature=values["temperature"],
+        training_shares={CellType(name): share for name, share in values["training_shares"].items()},
+        anomaly_threshold=values["anomaly_threshold"],
+    )
+    thresholds = Thresholds(recipe.min_confidence, recipe.max_anomaly)
+    return NetworkClassifier(OnnxGraph(folder, card, read_settings().threads), spec, shares, thresholds)
+
+
+def build_analyzer(recipe: AnalysisRecipe | None = None, *, mpp: float | None = None) -> Analyzer:
+    """Return the analyzer that a recipe asks for.
+
+    Parameters
+    ----------
+    recipe
+        The default recipe where None.
+    mpp
+        Um per pixel of every field, as the user states it.
+
+    Raises
+    ------
+    ScaleError
+        If ``mpp`` is implausible.
+    RecipeError
+        If the recipe names an unknown part.
+    WeightsError
+        If weights are missing or damaged.
+    """
+    from hemascope.qc.assess import assess
+    from hemascope.sources.raster import RasterReader
+
+    recipe = recipe or AnalysisRecipe()
+    settings = read_settings()
+    return Analyzer(
+        reader=RasterReader(max_pixels=settings.max_pixels),
+        segmenter=build_segmenter(recipe.segmenter, settings),
+        classifier=build_classifier(recipe.prior, recipe),
+        judge=assess,
+        scale=Scale(mpp, ScaleSource.STATED) if mpp is not None else None,
+        scale_sample=recipe.scale_sample,
+    )
+
+
+def build_sinks(folder: Path) -> list[ResultSink]:
+    """Return a sink for every artefact this installation can write into ``folder``."""
+    from hemascope.export.cells_table import CellsCsvSink
+    from hemascope.export.geojson import CellsGeoJsonSink
+    from hemascope.export.report_json import ReportJsonSink
+    from hemascope.reporting.html import HtmlReportSink
+
+    sinks: list[ResultSink] = [
+        HtmlReportSink(folder / "report.html"),
+        ReportJsonSink(folder / "report.json"),
+        CellsCsvSink(folder / "cells.csv"),
+        CellsGeoJsonSink(folder / "cells.geojson"),
+    ]
+    if _is_installed("pyarrow") and _is_installed("anndata"):
+        from hemascope.export.anndata_table import CellsAnnDataSink
+        from hemascope.export.parquet import CellsParquetSink
+
+        sinks += [CellsParquetSink(folder / "cells.parquet"), CellsAnnDataSink(folder / "cells.h5ad")]
+    return sinks
+
+
+def benchmark_parts() -> BenchmarkParts:
+    """Return what the benchmarks measure."""
+    from hemascope.app.bench import BenchmarkParts
+
+    return BenchmarkParts(
+        analyzer=lambda name: build_analyzer(override(AnalysisRecipe(), segmenter=name)),
+        classifier=lambda: build_classifier("even"),
+    )
+
+
+def has_network_weights() -> bool:
+    """Return whether the shipped finder is installed; without it the classical one can stand in."""
+    from hemascope.zoo.shipped import FINDER, shipped_folder
+
+    try:
+        shipped_folder(FINDER)
+    except WeightsError:
+        return False
+    return True
+
+
+def _is_installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None

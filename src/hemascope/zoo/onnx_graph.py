@@ -1,0 +1,78 @@
+"""Graphs run by ONNX Runtime; the digest of the file is checked before it runs."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hemascope.core.errors import WeightsError
+from hemascope.core.provenance import ModelIdentity
+from hemascope.zoo.card import GRAPH_FILE, ModelCard
+
+
+class OnnxGraph:
+    """A network run by ONNX Runtime on the processor; a ``TensorGraph``.
+
+    Parameters
+    ----------
+    folder
+        The model's folder.
+    card
+        Its card.
+    threads
+        Threads an answer may use; 0 lets the runtime decide.
+
+    Raises
+    ------
+    WeightsError
+        If the graph is missing, has another digest than the card says, or cannot be loaded.
+    """
+
+    def __init__(self, folder: Path, card: ModelCard, threads: int = 0) -> None:
+        path = folder / GRAPH_FILE
+        data = verified_bytes(path, card.files.get(GRAPH_FILE, ""))
+        import onnxruntime  # imported here: it takes longer than printing --help may
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise WeightsError(f"{path}: ONNX Runtime cannot load it ({error}); install hemascope again") from error
+        self._input = self._session.get_inputs()[0].name
+        self._identity = ModelIdentity(
+            card.name, card.version, card.files[GRAPH_FILE], "onnxruntime-cpu-fp32", card.license
+        )
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What answers."""
+        return self._identity
+
+    def run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+        """Return the outputs for a batch N x 3 x H x W."""
+        return tuple(self._session.run(None, {self._input: batch}))
+
+
+def verified_bytes(path: Path, sha256: str) -> bytes:
+    """Return a file's bytes if they have the digest expected of them.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing or has another digest.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror}); install hemascope again") from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise WeightsError(
+            f"{path}: its sha256 is {found}, its card says {sha256 or 'nothing'}; install hemascope again"
+        )
+    return data

@@ -1,0 +1,28 @@
+"""Models that come with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hemascope.core.errors import WeightsError
+from hemascope.zoo.card import CARD_FILE
+
+WEIGHTS = Path(__file__).parent / "weights"
+
+FINDER = "finder"
+CELL_CLASSIFIER = "cell_classifier"
+
+
+def shipped_folder(name: str) -> Path:
+    """Return the folder of a shipped model.
+
+    Raises
+    ------
+    WeightsError
+        If there is none of that name.
+    """
+    folder = WEIGHTS / name
+    if not (folder / CARD_FILE).is_file():
+        known = ", ".join(sorted(path.parent.name for path in WEIGHTS.glob(f"*/{CARD_FILE}"))) or "none"
+        raise WeightsError(f"no model '{name}' comes with this installation (there are: {known}); install it again")
+    return folder
