@@ -37,12 +37,13 @@ def prediction(rng: np.random.Generator, cell_id: str) -> CellPrediction:
 
 
 def measure(outline: Polygon, nucleus: Polygon | None, mpp: float) -> Morphometry:
-    area, perimeter = outline.area * mpp**2, outline.perimeter * mpp
+    area, perimeter = max(outline.area, 0.01) * mpp**2, max(outline.perimeter, 0.1) * mpp
     shape = (area, perimeter, min(1.0, 4 * np.pi * area / perimeter**2), 0.1)
     if nucleus is None:
         return Morphometry(*shape)
     inside = nucleus.area * mpp**2
-    return Morphometry(*shape, inside, area - inside, inside / area, inside / (area - inside), 1)
+    around = max(area - inside, 0.0)
+    return Morphometry(*shape, inside, around, inside / area, inside / around if around else None, 1)
 
 
 def verdict(status: QcStatus) -> QcVerdict:

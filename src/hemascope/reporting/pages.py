@@ -1,0 +1,185 @@
+"""From a report to what the page's templates read."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections import Counter
+from collections.abc import Iterator
+from importlib import resources
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hemascope.core.report import FieldSummary, SmearReport
+from hemascope.core.smear import QcStatus
+from hemascope.core.taxonomy import DISPLAY_COLORS, DISPLAY_NAMES, UNIDENTIFIED, CellKind, CellType
+from hemascope.core.units import ScaleSource
+from hemascope.reporting import figures
+from hemascope.reporting.detail import Detail, preview_at
+from hemascope.reporting.galleries import Galleries
+from hemascope.reporting.pictures import data_uri, decode, encode, shrink
+from hemascope.reporting.reading import READING_ORDER, SHORT_NAMES
+from hemascope.reporting.sizes import SizeTable
+from hemascope.reporting.spool import FieldSpool
+
+if TYPE_CHECKING:
+    import jinja2
+
+MAX_FINDINGS = 60
+"""Fields with findings that are shown with a thumbnail; the rest carry theirs in the list of fields."""
+
+MAX_FAILED = 300
+_THUMB = (168, 45)
+
+GALLERY_ORDER = (UNIDENTIFIED, *READING_ORDER[:-1])
+"""What needs a reader's eye comes first."""
+
+
+class Card(NamedTuple):
+    """One field on the page; ``preview`` and ``outlines`` are empty where they are left out."""
+
+    number: int
+    field: FieldSummary
+    preview: str
+    outlines: str
+    size: tuple[int, int]
+    view_box: tuple[int, int]
+
+
+class Finding(NamedTuple):
+    """A field with findings of quality control, and a thumbnail, "" where there is none."""
+
+    number: int
+    field: FieldSummary
+    thumb: str
+
+
+class Page:
+    """Renders one report.
+
+    Parameters
+    ----------
+    report
+        The whole answer.
+    spool
+        Previews and outlines, in the order of ``numbers``.
+    numbers
+        Field id to its place in the spool.
+    galleries, sizes
+        Cells by type, and their measures.
+    """
+
+    def __init__(
+        self,
+        report: SmearReport,
+        spool: FieldSpool,
+        numbers: dict[str, int],
+        galleries: Galleries,
+        sizes: SizeTable,
+    ) -> None:
+        self._report = report
+        self._spool = spool
+        self._numbers = numbers
+        self._context = _context(report, galleries, sizes)
+        self._context["findings"] = self._findings()
+
+    def render(self, detail: Detail | None) -> Iterator[str]:
+        """Yield the page in pieces; without previews and outlines where ``detail`` is None."""
+        template = _environment().get_template("report.html.j2")
+        statement = detail.statement if detail else ""
+        yield from template.generate(**self._context, cards=self._cards(detail), reduced=statement)
+
+    def importance(self, number: int) -> int:
+        """Return the rank of a field: 0 with nucleated cells, 1 with findings, 2 else."""
+        return self._ranks.get(number, 2)
+
+    @functools.cached_property
+    def _ranks(self) -> dict[int, int]:
+        """The rank of each field that has one below 2."""
+        ranks = {}
+        for field in self._report.fields:
+            if field.counts.get(CellKind.WHITE_CELL, 0):
+                ranks[self._numbers[field.id]] = 0
+            elif field.verdict.status is not QcStatus.PASS:
+                ranks[self._numbers[field.id]] = 1
+        return ranks
+
+    def _cards(self, detail: Detail | None) -> Iterator[Card]:
+        """Yield every field, pictures read from the spool one at a time."""
+        for field in self._report.fields:
+            number = self._numbers[field.id]
+            entry = self._spool.entries[number]
+            preview = outlines = ""
+            if detail is not None and number in detail.shown:
+                preview = data_uri(preview_at(self._spool, number, detail.level))
+                outlines = self._spool.outlines(number, detail.level.light)
+            yield Card(number, field, preview, outlines, entry.size, entry.view_box)
+
+    def _findings(self) -> list[Finding]:
+        """Return the first fields with findings, failed ones first."""
+        found = [field for field in self._report.fields if field.verdict.status is not QcStatus.PASS]
+        found.sort(key=lambda field: field.verdict.status is not QcStatus.FAIL)
+        return [self._finding(field) for field in found[:MAX_FINDINGS]]
+
+    def _finding(self, field: FieldSummary) -> Finding:
+        """Return one field with its thumbnail."""
+        number = self._numbers[field.id]
+        side, quality = _THUMB
+        return Finding(number, field, data_uri(encode(shrink(decode(self._spool.preview(number)), side), quality)))
+
+
+def _context(report: SmearReport, galleries: Galleries, sizes: SizeTable) -> dict[str, Any]:
+    """Return all that the templates read but the fields themselves."""
+    statuses = Counter(field.verdict.status.value for field in report.fields)
+    sources = Counter(field.scale_source for field in report.fields)
+    absolute = {ScaleSource.METADATA.value, ScaleSource.STATED.value}
+    return {
+        "report": report,
+        "css": _style(),
+        "names": DISPLAY_NAMES,
+        "order": READING_ORDER,
+        "short_names": {name: SHORT_NAMES[name] for name in READING_ORDER},
+        "colors": DISPLAY_COLORS,
+        "statuses": statuses,
+        "findings_total": statuses["warn"] + statuses["fail"],
+        "max_failed": MAX_FAILED,
+        "sources": sources,
+        "relative_scale": sum(count for source, count in sources.items() if source not in absolute),
+        "span": figures.plot_span(report.differential.types.values()),
+        "implications": figures.implications(report.differential.white_cells),
+        "galleries": [(label, galleries.of(label), galleries.totals[label]) for label in GALLERY_ORDER],
+        "sizes": sizes,
+        "recipe": json.dumps(report.provenance.recipe, indent=2, sort_keys=True, default=str, ensure_ascii=False),
+        "prior_shares": _prior_shares(report.differential.prior_shares),
+    }
+
+
+def _prior_shares(shares: dict[str, float]) -> list[tuple[str, float]]:
+    """Return the prior's types for a reader, the greatest share first."""
+    order = [cell_type.value for cell_type in CellType]
+    return sorted(shares.items(), key=lambda item: (-item[1], order.index(item[0]) if item[0] in order else len(order)))
+
+
+def _style() -> str:
+    """Return the style sheet."""
+    return resources.files("hemascope.reporting").joinpath("templates", "report.css").read_text(encoding="utf-8")
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    """Return the template engine: every value is escaped, an unknown name is an error."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("hemascope.reporting", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": figures.number, "interval": figures.interval, "data_uri": data_uri}
+    environment.globals |= {
+        "position": figures.position,
+        "plot_width": figures.PLOT_WIDTH,
+        "plot_height": figures.PLOT_HEIGHT,
+    }
+    return environment
