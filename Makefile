@@ -1,0 +1,67 @@
+# The one door: the same targets run here and in continuous integration.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+
+# The package has no default for the public data sets; beside this checkout they lie here.
+HEMASCOPE_DATA ?= $(wildcard $(abspath ../shared/data))
+export HEMASCOPE_DATA
+
+ifdef UV
+# uv has its own name for a folder of wheels that pip was told of.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+MAKE_VENV := uv venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+INSTALL := uv pip install --quiet --python $(BIN)/python -c constraints.txt
+else
+MAKE_VENV := $(PYTHON) -m venv $(VENV)
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+endif
+
+.PHONY: help demo test test-all check format bench clean
+
+help:  ## Show the targets.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /' | column -t -s ':' 2>/dev/null || true
+
+$(BIN)/python:
+	@echo "making the environment in $(VENV)"
+	@$(MAKE_VENV)
+
+$(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
+	@echo "installing hemascope"
+	@$(INSTALL) -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "installing what development needs (torch among it)"
+	@$(INSTALL) -e '.[train,scverse,dev]'
+	@touch $@
+
+demo: $(VENV)/.installed  ## Paint a smear, analyze it, and write demo/report/report.html.
+	@test -d demo/smear || $(BIN)/hemascope data synthesize --out demo/smear --fields 12 --seed 7
+	@$(BIN)/hemascope analyze demo/smear/images --out demo/report
+
+test: $(VENV)/.installed-dev  ## Run the fast tests.
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-all: $(VENV)/.installed-dev  ## Run every test.
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+check: $(VENV)/.installed-dev  ## Lint, types, import contracts.
+	@$(BIN)/ruff check src tests
+	@$(BIN)/ruff format --check src tests
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.installed-dev  ## Put the code into shape.
+	@$(BIN)/ruff check --fix src tests
+	@$(BIN)/ruff format src tests
+
+bench: $(VENV)/.installed-dev  ## Run every benchmark and write docs/benchmarks.md from what they found.
+	@test -n "$(HEMASCOPE_DATA)" || { echo "set HEMASCOPE_DATA to the folder of the public data sets"; exit 2; }
+	@for name in detection classification speed; do \
+		$(BIN)/hemascope bench $$name --json docs/benchmarks/$$name.json || exit 1; done
+	@$(BIN)/hemascope bench page
+
+clean:  ## Remove what was made here, but not the environment.
+	@rm -rf demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
