@@ -63,7 +63,7 @@ def _run(lines: NDArray[np.uint8]) -> int:
     if count == 0 or count == len(lines):
         return 0
     after = lines[min(count + 2, len(lines) - 1)]
-    return count if float(np.abs(np.median(after, axis=0) - color).max()) >= _FRAME_STEP else 0
+    return count if float(np.percentile(np.abs(after - color).max(axis=1), 75)) >= _FRAME_STEP else 0
 
 
 def painted_bars(pixels: NDArray[np.uint8]) -> int:

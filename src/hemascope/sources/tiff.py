@@ -122,11 +122,19 @@ class TiffImage:
             raise UnreadableImageError(
                 "has compressed 16-bit samples in separate planes, which are not read; export it without compression"
             )
-        samples = cv2.imdecode(np.frombuffer(self._data, np.uint8), cv2.IMREAD_UNCHANGED)
+        samples = cv2.imdecode(np.frombuffer(self._unturned(), np.uint8), cv2.IMREAD_UNCHANGED)
         expected = (self.height, self.width)
         if samples is None or samples.dtype != np.uint16 or samples.shape[:2] != expected:
             raise UnreadableImageError("has pixels that cannot be decoded; export it again without compression")
         return samples.reshape(*expected, -1)
+
+    def _unturned(self) -> bytes:
+        """Return the file with its orientation set to 1: OpenCV turns some orientations by itself and others not."""
+        if self.orientation == 1:
+            return self._data
+        tag = self.page.tags[274]
+        value = (1).to_bytes(2, "big" if self._data.startswith(b"M") else "little")  # a SHORT
+        return self._data[: tag.valueoffset] + value + self._data[tag.valueoffset + len(value) :]
 
 
 ONE_BIT = (
