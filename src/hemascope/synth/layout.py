@@ -1,0 +1,97 @@
+"""Where cells lie: white cells first, red cells around them, platelets in between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from hemascope.synth.patch import Canvas
+
+Point = tuple[float, float]
+
+
+@dataclass(slots=True)
+class Layout:
+    """Places taken so far; it grows while a field is laid out.
+
+    Attributes
+    ----------
+    canvas
+        The field.
+    x, y, radius
+        Of every placed cell in um.
+    """
+
+    canvas: Canvas
+    x: list[float] = field(default_factory=list)
+    y: list[float] = field(default_factory=list)
+    radius: list[float] = field(default_factory=list)
+
+    def take(self, center: Point, radius: float) -> Point:
+        """Mark a place as taken."""
+        self.x.append(center[0])
+        self.y.append(center[1])
+        self.radius.append(radius)
+        return center
+
+    def room(self, center: Point, radius: float) -> float:
+        """Return the smallest distance to a placed cell / sum of the radii: 1 when they just touch."""
+        if not self.x:
+            return np.inf
+        distance = np.hypot(np.array(self.x) - center[0], np.array(self.y) - center[1])
+        return float(np.min(distance / (np.array(self.radius) + radius)))
+
+    def anywhere(self, rng: np.random.Generator, margin: float) -> Point:
+        """Return a random point of the field grown by ``margin`` um on every side."""
+        return (
+            float(rng.uniform(-margin, self.canvas.width_um + margin)),
+            float(rng.uniform(-margin, self.canvas.height_um + margin)),
+        )
+
+    def settle(self, rng: np.random.Generator, radius: float, gap: float, margin: float, tries: int) -> Point | None:
+        """Return a free random place, or None after ``tries``.
+
+        ``gap`` is the least distance to any other cell, as a share of the sum of the radii.
+        """
+        for _ in range(tries):
+            center = self.anywhere(rng, margin)
+            if self.room(center, radius) >= gap:
+                return center
+        return None
+
+    def roomiest(self, rng: np.random.Generator, radius: float, margin: float, tries: int = 24) -> Point:
+        """Return the first random place with room, else the one with the most."""
+        best, most = self.anywhere(rng, margin), -1.0
+        for _ in range(tries):
+            center = self.anywhere(rng, margin)
+            room = self.room(center, radius)
+            if room >= 1:
+                return center
+            if room > most:
+                best, most = center, room
+        return best
+
+
+def place_row(
+    layout: Layout, rng: np.random.Generator, radii: Sequence[float], spacing: tuple[float, float], bend: float
+) -> list[Point]:
+    """Return places for cells one after the other along a bending line, each over the last; fewer where it meets cells.
+
+    ``spacing`` is the range of the distance between neighbors, as a share of the sum of their radii.
+    """
+    outside = layout.settle(rng, radii[0], 0.95, max(radii), 12)
+    if outside is None:
+        return []
+    places, direction, spot = [], rng.uniform(0, 2 * np.pi), outside
+    others = Layout(layout.canvas, list(layout.x), list(layout.y), list(layout.radius))
+    for k, radius in enumerate(radii):
+        if k:
+            direction += bend * rng.standard_normal()
+            step = rng.uniform(*spacing) * (radius + radii[k - 1])
+            spot = (float(spot[0] + step * np.cos(direction)), float(spot[1] + step * np.sin(direction)))
+            if others.room(spot, radius) < 0.9:
+                break
+        places.append(layout.take(spot, radius))
+    return places
