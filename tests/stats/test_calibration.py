@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from hemascope.stats.calibration import (
     brier_scores,
+    calibration_statistics,
     expected_calibration_error,
     log_losses,
     reliability_table,
@@ -133,3 +134,21 @@ def test_log_loss_by_hand() -> None:
 def test_what_is_no_distribution_is_refused(probabilities: list[list[float]], labels: list[int]) -> None:
     with pytest.raises(ValueError, match=r"row|label"):
         brier_scores(probabilities, labels)
+
+
+@given(PREDICTIONS, st.integers(1, 20), st.integers(0, 1000))
+def test_errors_of_a_resample_are_those_of_the_repeated_predictions(
+    predictions: tuple[np.ndarray, np.ndarray], bins: int, seed: int
+) -> None:
+    confidence, correct = predictions
+    weights = np.random.default_rng(seed).integers(0, 4, (1, len(confidence)))
+    weights[0, 0] += 1
+    rows = np.repeat(np.arange(len(confidence)), weights[0])
+    statistics = calibration_statistics(confidence, correct, bins)
+    drawn = weights.astype(np.float64)
+    again = confidence[rows], correct[rows], bins
+    assert statistics["ece"](drawn)[0] == pytest.approx(expected_calibration_error(*again), abs=1e-9)
+    plain = expected_calibration_error(*again, debiased=False)
+    assert statistics["ece_plain"](drawn)[0] == pytest.approx(plain, abs=1e-9)
+    squared = max(squared_calibration_error(*again), 0)
+    assert statistics["rms_calibration_error"](drawn)[0] ** 2 == pytest.approx(squared, abs=1e-9)

@@ -117,7 +117,8 @@ def run_benchmark(request: BenchmarkRequest, parts: BenchmarkParts, progress: Pr
     started = time.time()
     outcome = BENCHMARKS[request.name](request, parts, progress)
     gflops = measure_gflops()
-    provenance = describe_run(request.command, started, outcome.models) | outcome.notes
+    provenance = describe_run(request.command, started, outcome.models)
+    provenance |= {"segmenter": request.segmenter} | outcome.notes
     return BenchmarkRun(
         benchmark=request.name,
         data=outcome.data,

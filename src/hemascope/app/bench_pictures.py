@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path, PurePosixPath
 
 from PIL import Image, ImageDraw, ImageOps
 
-from hemascope.app.bench_record import write_text
-from hemascope.core.errors import OutputError
+from hemascope.app.bench_record import draft_of, write_text
 from hemascope.core.geometry import Box
 from hemascope.evaluate.matching import FieldMatch
 
@@ -116,12 +114,5 @@ def _write_picture(image: Image.Image, mistake: Mistake, path: Path) -> None:
         (mistake.y1 - top) * zoom,
     )
     ImageDraw.Draw(view).rectangle(corners, outline=_COLORS[mistake.what], width=2)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with draft_of(path) as draft:
         view.save(draft, format="PNG")
-        draft.replace(path)
-    except OSError as error:
-        raise OutputError.at(path, error) from error
-    finally:
-        draft.unlink(missing_ok=True)

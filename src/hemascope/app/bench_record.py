@@ -9,7 +9,8 @@ import platform
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -109,15 +110,29 @@ def write_document(document: Mapping[str, object], path: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all; raise ``OutputError`` if that is impossible."""
+    with draft_of(path) as draft:
+        draft.write_text(text, encoding="utf-8", newline="\n")
+
+
+@contextmanager
+def draft_of(path: Path) -> Iterator[Path]:
+    """Give a hidden place beside ``path`` to write to; it takes the place of ``path`` when all went well.
+
+    Raises
+    ------
+    OutputError
+        If either cannot be written.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding="utf-8", newline="\n")
+        yield draft
         draft.replace(path)
     except OSError as error:
         raise OutputError.at(path, error) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder may not even exist; what went wrong is said above
+            draft.unlink()
 
 
 def measure_gflops(side: int = 1024, repeats: int = 5) -> float:

@@ -67,25 +67,32 @@ def _own(document: Document) -> _Figures:
 
 def _methods(document: Document) -> dict[str, _Figures]:
     """Return the method asked for and its baselines; only the first has intervals."""
-    asked = "classical" if "--segmenter classical" in document["provenance"]["command"] else "network"
-    return {asked: _own(document)} | {name: _Figures(m, {}) for name, m in document["baselines"].items()}
+    return {document["provenance"]["segmenter"]: _own(document)} | {
+        name: _Figures(m, {}) for name, m in document["baselines"].items()
+    }
 
 
 def _detection(document: Document) -> tuple[PlainTable, ...]:
-    columns = (
-        "Labels", "Kind", "Method", "Found / labeled", "Recall", "False (real)", "Precision", "Precision, real aside",
-        "AP at IoU 0.5", "Count error / field", "Relative", "Signed",
-    )  # fmt: skip
-    rows = []
+    found, counted = [], []
     for prefix in _prefixes(document["metrics"], "recall"):
         data_set, kind = prefix.split(".")
         for method, figures in _methods(document).items():
+            name = (data_set, DISPLAY_NAMES[CellKind(kind)], method)
             if figures.has(f"{prefix}.recall"):
-                rows.append((data_set, DISPLAY_NAMES[CellKind(kind)], method, *_detection_row(figures, prefix)))
-    return (PlainTable("Detection", columns, tuple(rows)), _mistakes(document))
+                found.append((*name, *_found_row(figures, prefix)))
+            if figures.has(f"{prefix}.count_bias"):
+                counted.append((*name, *_counted_row(figures, prefix)))
+    columns = ("Labels", "Kind", "Method")
+    matched = ("Found / labeled", "Recall", "False (real)", "Precision", "Precision, real aside", "AP at IoU 0.5")
+    errors = ("Error in cells a field", "Over the mean count", "Signed")
+    return (
+        PlainTable("Detection", columns + matched, tuple(found)),
+        PlainTable("Counting errors per field", columns + errors, tuple(counted)),
+        _mistakes(document),
+    )
 
 
-def _detection_row(figures: _Figures, prefix: str) -> tuple[str, ...]:
+def _found_row(figures: _Figures, prefix: str) -> tuple[str, ...]:
     false, aside = (figures.metrics.get(f"{prefix}.false_positives{end}") for end in ("", "_adjudicated"))
     return (
         f"{figures.count(f'{prefix}.matched')} / {figures.count(f'{prefix}.labeled')}",
@@ -94,6 +101,11 @@ def _detection_row(figures: _Figures, prefix: str) -> tuple[str, ...]:
         figures.text(f"{prefix}.precision"),
         figures.text(f"{prefix}.precision_adjudicated"),
         figures.text(f"{prefix}.average_precision"),
+    )
+
+
+def _counted_row(figures: _Figures, prefix: str) -> tuple[str, ...]:
+    return (
         figures.text(f"{prefix}.count_absolute_error", 2),
         figures.text(f"{prefix}.count_relative_error"),
         figures.text(f"{prefix}.count_bias"),

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from hemascope.app.bench_fields import Progress
     from hemascope.app.bench_record import BenchmarkRun
 
+_PIPE_WIDTH = 180
+
 
 def bench(
     name: Annotated[str, typer.Argument(metavar="NAME", help="detection, classification or speed.")],
@@ -89,6 +91,8 @@ def print_run(run: BenchmarkRun) -> None:
     from hemascope.app.benchmark_table import benchmark_tables
 
     console = Console()
+    if not console.is_terminal:  # a file or a pipe has no width of its own
+        console = Console(width=_PIPE_WIDTH)
     for plain in benchmark_tables(run.document()):
         table = Table(title=plain.title, title_justify="left", show_lines=False)
         for column in plain.columns:

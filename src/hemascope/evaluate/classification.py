@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +12,9 @@ from hemascope.evaluate.estimate import Estimate
 from hemascope.stats.calibration import (
     ReliabilityBin,
     brier_scores,
-    expected_calibration_error,
+    calibration_statistics,
     log_losses,
     reliability_table,
-    squared_calibration_error,
 )
 from hemascope.stats.resample import Statistic
 
@@ -81,7 +80,8 @@ def score_classification(
     confusion = np.zeros((len(classes), len(classes)), np.int64)
     np.add.at(confusion, (truth, told), 1)
     overall = {"accuracy": Estimate.share(int(correct.sum()), len(truth))}
-    for name, statistic in _statistics(truth, told, confidence, correct, len(classes)).items():
+    statistics = _statistics(truth, told, correct, len(classes)) | calibration_statistics(confidence, correct)
+    for name, statistic in statistics.items():
         overall[name] = Estimate.resampled(groups, statistic)
     overall["brier"] = Estimate.resampled(groups, _weighted_mean(brier))
     overall["nll"] = Estimate.resampled(groups, _weighted_mean(losses))
@@ -109,11 +109,7 @@ def per_class_scores(confusion: ArrayLike, classes: Sequence[str]) -> dict[str, 
 
 
 def _statistics(
-    truth: NDArray[np.intp],
-    told: NDArray[np.intp],
-    confidence: NDArray[np.float64],
-    correct: NDArray[np.bool_],
-    classes: int,
+    truth: NDArray[np.intp], told: NDArray[np.intp], correct: NDArray[np.bool_], classes: int
 ) -> dict[str, Statistic]:
     true_one_hot, told_one_hot = np.eye(classes)[truth], np.eye(classes)[told]
     hit_one_hot = true_one_hot * correct[:, None]
@@ -125,26 +121,7 @@ def _statistics(
         true = weights @ true_one_hot
         return _mean_where(2 * (weights @ hit_one_hot), true + weights @ told_one_hot, true)
 
-    def ece(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        return _repeated(weights, lambda rows: expected_calibration_error(confidence[rows], correct[rows]))
-
-    def ece_plain(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        return _repeated(
-            weights, lambda rows: expected_calibration_error(confidence[rows], correct[rows], debiased=False)
-        )
-
-    def rms(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        squared = _repeated(weights, lambda rows: squared_calibration_error(confidence[rows], correct[rows]))
-        root: NDArray[np.float64] = np.sqrt(np.maximum(squared, 0))
-        return root
-
-    return {
-        "balanced_accuracy": balanced_accuracy,
-        "macro_f1": macro_f1,
-        "ece": ece,
-        "ece_plain": ece_plain,
-        "rms_calibration_error": rms,
-    }
+    return {"balanced_accuracy": balanced_accuracy, "macro_f1": macro_f1}
 
 
 def _mean_where(
@@ -159,9 +136,3 @@ def _mean_where(
 
 def _weighted_mean(values: NDArray[np.float64]) -> Statistic:
     return lambda weights: weights @ values / weights.sum(axis=1)
-
-
-def _repeated(weights: NDArray[np.float64], error: Callable[[NDArray[np.intp]], float]) -> NDArray[np.float64]:
-    """Return ``error`` of the records of each resample, each as often as it was drawn."""
-    records = np.arange(weights.shape[1])
-    return np.array([error(np.repeat(records, row.astype(np.intp))) for row in weights])

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hemascope.stats.resample import Statistic
+
 BINS = 15
 """Number of bins of the calibration errors reported by this package."""
 
@@ -51,15 +53,9 @@ def reliability_table(confidence: ArrayLike, correct: ArrayLike, bins: int = BIN
         If the two differ in length, are empty or hold no probabilities.
     """
     stated, right = _checked(confidence, correct)
-    order = np.argsort(stated, kind="stable")
-    stated, right = stated[order], right[order]
-    wanted = np.linspace(0, len(stated), min(bins, len(stated)) + 1).round().astype(int)[1:]
-    ends = np.unique(np.searchsorted(stated, stated[wanted - 1], side="right"))
-    starts = np.concatenate(([0], ends[:-1]))
-    return tuple(
-        ReliabilityBin(int(end - start), float(stated[start:end].mean()), float(right[start:end].mean()))
-        for start, end in zip(starts, ends, strict=True)
-    )
+    bin_sums = _bin_sums(stated, right, np.ones((1, len(stated))), bins)
+    rows = zip(*(values[0].tolist() for values in bin_sums), strict=True)
+    return tuple(ReliabilityBin(int(n), told / n, true / n) for n, told, true in rows if n)
 
 
 def expected_calibration_error(
@@ -84,17 +80,8 @@ def expected_calibration_error(
     ValueError
         As ``reliability_table``.
     """
-    from scipy.special import ndtr
-
-    count, gap, variance = _gaps(reliability_table(confidence, correct, bins))
-    plain = np.abs(gap)
-    if not debiased:
-        return float(np.average(plain, weights=count))
-    spread = np.sqrt(variance)
-    ratio = np.divide(gap, spread, out=np.zeros_like(gap), where=spread > 0)
-    folded = spread * np.sqrt(2 / np.pi) * np.exp(-(ratio**2) / 2) + gap * (1 - 2 * ndtr(-ratio))
-    excess = np.where(spread > 0, folded - plain, 0.0)
-    return float(max(np.average(plain - excess, weights=count), 0.0))
+    statistic = calibration_statistics(confidence, correct, bins)["ece" if debiased else "ece_plain"]
+    return float(statistic(np.ones((1, np.asarray(confidence).size)))[0])
 
 
 def squared_calibration_error(confidence: ArrayLike, correct: ArrayLike, bins: int = BINS) -> float:
@@ -114,8 +101,34 @@ def squared_calibration_error(confidence: ArrayLike, correct: ArrayLike, bins: i
     ValueError
         As ``reliability_table``.
     """
-    count, gap, variance = _gaps(reliability_table(confidence, correct, bins))
-    return float(np.average(gap**2 - variance, weights=count))
+    stated, right = _checked(confidence, correct)
+    return float(_squared_errors(*_gaps(stated, right, np.ones((1, len(stated))), bins))[0])
+
+
+def calibration_statistics(confidence: ArrayLike, correct: ArrayLike, bins: int = BINS) -> dict[str, Statistic]:
+    """Return the calibration errors as statistics of how often each prediction was drawn, for the bootstrap.
+
+    ``ece`` is ``expected_calibration_error``, ``ece_plain`` the same not debiased, and ``rms_calibration_error`` the
+    root of ``squared_calibration_error``, 0 where that is negative. Each resample gets bins of its own.
+
+    Parameters
+    ----------
+    confidence, correct, bins
+        As in ``reliability_table``.
+
+    Raises
+    ------
+    ValueError
+        As ``reliability_table``.
+    """
+    stated, right = _checked(confidence, correct)
+    return {
+        "ece": lambda weights: _debiased_errors(*_gaps(stated, right, weights, bins)),
+        "ece_plain": lambda weights: _plain_errors(*_gaps(stated, right, weights, bins)),
+        "rms_calibration_error": lambda weights: np.sqrt(
+            np.maximum(_squared_errors(*_gaps(stated, right, weights, bins)), 0)
+        ),
+    }
 
 
 def brier_scores(probabilities: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
@@ -161,16 +174,60 @@ def log_losses(probabilities: ArrayLike, labels: ArrayLike, floor: float = 1e-12
     return losses
 
 
-def _gaps(
-    table: tuple[ReliabilityBin, ...],
+def _bin_sums(
+    confidence: NDArray[np.float64], correct: NDArray[np.float64], weights: NDArray[np.float64], bins: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return counts, accuracy minus confidence, and the estimated variance of the accuracy, per bin."""
-    count = np.array([b.count for b in table], np.float64)
-    accuracy = np.array([b.accuracy for b in table])
-    gap = accuracy - np.array([b.confidence for b in table])
-    # A bin of one cell says nothing of its own spread.
+    """Return B x bins sums of weight, confidence and correctness in bins of equal mass; a bin may be empty."""
+    order = np.argsort(confidence, kind="stable")
+    stated, right, drawn = confidence[order], correct[order], weights[:, order]
+    last_of_tie = np.searchsorted(stated, stated, side="right") - 1
+    reached = np.cumsum(drawn, axis=1)
+    wanted = np.maximum(np.round(reached[:, -1:] * np.arange(1, bins + 1) / bins), 1)
+    ends = last_of_tie[np.stack([(reached >= wanted[:, [k]]).argmax(axis=1) for k in range(bins)], axis=1)]
+
+    def per_bin(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.diff(np.take_along_axis(np.cumsum(values, axis=1), ends, axis=1), axis=1, prepend=0.0)
+
+    return per_bin(drawn), per_bin(drawn * stated), per_bin(drawn * right)
+
+
+def _gaps(
+    confidence: NDArray[np.float64], correct: NDArray[np.float64], weights: NDArray[np.float64], bins: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return B x bins shares of all predictions, accuracy minus confidence, and estimated variance of the accuracy."""
+    count, told, true = _bin_sums(confidence, correct, weights, bins)
+    filled = np.maximum(count, 1)
+    accuracy = true / filled
+    # A bin of one prediction says nothing of its own spread.
     variance = np.where(count > 1, accuracy * (1 - accuracy) / np.maximum(count - 1, 1), 0.0)
-    return count, gap, variance
+    return count / count.sum(axis=1, keepdims=True), accuracy - told / filled, variance
+
+
+def _plain_errors(
+    share: NDArray[np.float64], gap: NDArray[np.float64], variance: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    errors: NDArray[np.float64] = (share * np.abs(gap)).sum(axis=1)
+    return errors
+
+
+def _debiased_errors(
+    share: NDArray[np.float64], gap: NDArray[np.float64], variance: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    from scipy.special import ndtr
+
+    spread = np.sqrt(variance)
+    ratio = np.divide(gap, spread, out=np.zeros_like(gap), where=spread > 0)
+    folded = spread * np.sqrt(2 / np.pi) * np.exp(-(ratio**2) / 2) + gap * (1 - 2 * ndtr(-ratio))
+    excess = np.where(spread > 0, folded - np.abs(gap), 0.0)
+    errors: NDArray[np.float64] = np.maximum(_plain_errors(share, gap, variance) - (share * excess).sum(axis=1), 0.0)
+    return errors
+
+
+def _squared_errors(
+    share: NDArray[np.float64], gap: NDArray[np.float64], variance: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    errors: NDArray[np.float64] = (share * (gap**2 - variance)).sum(axis=1)
+    return errors
 
 
 def _checked(confidence: ArrayLike, correct: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -1,0 +1,88 @@
+"""Parts that really look at pixels, simply: cells by color and components, types by brightness.
+
+They satisfy the ports, and what they answer on the painted sets can be worked out by hand.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from hemascope.app.analyzer import Analyzer
+from hemascope.app.bench import BenchmarkParts
+from hemascope.core.cell import Cell, CellCrop
+from hemascope.core.geometry import Box, Polygon
+from hemascope.core.prediction import AbstentionReason, CellPrediction
+from hemascope.core.provenance import ModelIdentity
+from hemascope.core.smear import Field, QcVerdict
+from hemascope.core.taxonomy import CellKind, CellType
+from hemascope.core.units import Scale, ScaleSource
+from hemascope.sources.raster import RasterReader
+
+
+class ColorSegmenter:
+    """Finds disks of the painted colors; with ``blind`` it sees no platelets and no cell right of x = 78."""
+
+    def __init__(self, blind: bool = False) -> None:
+        self._blind = blind
+        self.identity = ModelIdentity("colors", "1", "", "opencv", "Apache-2.0")
+
+    def find(self, field: Field) -> list[Cell]:
+        boxes = []
+        for kind, color in KINDS.items():
+            mask = (np.abs(field.pixels.astype(int) - color).max(axis=2) < 12).astype(np.uint8)
+            count, _, stats, _ = cv2.connectedComponentsWithStats(mask)
+            boxes += [(kind, *stats[i, :4].tolist()) for i in range(1, count) if stats[i, 4] > 9]
+        if self._blind:
+            boxes = [row for row in boxes if row[0] is not CellKind.PLATELET and row[1] < 78]
+        return [
+            Cell(f"{field.id}#{n}", field.id, kind, Polygon.from_box(Box(x, y, x + w, y + h)), 0.9 - n / 1000)
+            for n, (kind, x, y, w, h) in enumerate(boxes)
+        ]
+
+
+KINDS = {
+    CellKind.WHITE_CELL: (90, 40, 150),
+    CellKind.RED_CELL: (200, 120, 130),
+    CellKind.PLATELET: (150, 110, 180),
+}
+
+
+class BrightnessClassifier:
+    """Tells the type from the crop's mean brightness: sure of bright and dark ones, and never of an eosinophil."""
+
+    def __init__(self) -> None:
+        self.identity = ModelIdentity("brightness", "1", "", "numpy", "Apache-2.0")
+        self.crop_size = (64, 36.0)
+
+    def classify(self, crops: Sequence[CellCrop]) -> list[CellPrediction]:
+        return [self._answer(crop) for crop in crops]
+
+    def _answer(self, crop: CellCrop) -> CellPrediction:
+        number = int(np.clip((float(crop.pixels.mean()) - 5) // 30, 0, 7))
+        probabilities = np.full(8, 0.01)
+        probabilities[number] = 0.93
+        unsure = list(CellType)[number] is CellType.EOSINOPHIL
+        return CellPrediction(crop.cell_id, probabilities, 0.5, AbstentionReason.LOW_CONFIDENCE if unsure else None)
+
+
+def analyzer(blind: bool) -> Analyzer:
+    return Analyzer(
+        reader=RasterReader(),
+        segmenter=ColorSegmenter(blind),
+        classifier=BrightnessClassifier(),
+        judge=lambda field, cells: QcVerdict(),
+        scale=Scale(0.1, ScaleSource.STATED),
+    )
+
+
+def parts() -> BenchmarkParts:
+    """Return a network that sees everything and a classical method that is half blind."""
+    return BenchmarkParts(
+        analyzer=lambda method: analyzer(blind=method == "classical"), classifier=BrightnessClassifier
+    )
+
+
+def silent(title: str, done: int, total: int) -> None:
+    """Show no progress."""
+    assert 0 <= done <= total
