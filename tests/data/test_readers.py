@@ -204,3 +204,14 @@ def test_generated_folders_label_everything(tmp_path: Path) -> None:
     assert record.labeled_kinds == set(CellKind)
     assert [labeled.cell_type for labeled in record.boxes] == [CellType.ERYTHROBLAST, None]
     assert record.white_cell_types == (CellType.ERYTHROBLAST,)
+
+
+def test_what_the_generator_writes_can_be_read(tmp_path: Path) -> None:
+    from hemascope.synth.write import write_smear
+
+    folder = write_smear(tmp_path / "made", 1, seed=3, width=200, height=160, white_cells={CellType.MONOCYTE: 1})
+    (record,) = read_synthetic(folder)
+    assert record.split == "test"
+    assert record.white_cell_types == (CellType.MONOCYTE,)
+    assert record.of_kind(CellKind.RED_CELL)
+    assert all(labeled.box.x1 <= 200 and labeled.box.y1 <= 160 for labeled in record.boxes)

@@ -23,6 +23,7 @@ from hemascope.core.ports import CellClassifier
 from hemascope.core.provenance import ModelIdentity
 from hemascope.data.catalog import CROP_READERS, FIELD_READERS, open_crops, open_fields
 from hemascope.sources.discover import Source, discover
+from hemascope.synth.write import write_smear
 
 METHODS = ("network", "classical")
 """Segmenters that a benchmark can be run with; where the first is asked for, the second is its baseline."""
@@ -215,9 +216,9 @@ def _speed_sources(request: BenchmarkRequest, made: Path) -> tuple[str, dict[str
         records = open_fields("bccd", request.root, request.split, "original")[: request.limit]
         described = {"bccd": _describe_set("bccd", request.root, "labels not used")}
         return "bccd", described, [Source(record.path, record.name) for record in records]
-    bench_speed.write_generated(made, request.limit or GENERATED_FIELDS)
+    write_smear(made / "smear", request.limit or GENERATED_FIELDS, seed=0)
     described = {"synthetic": {"version": "generated, 640 x 480", "license": "Apache-2.0", "tables_sha256": ""}}
-    return "synthetic", described, discover([made])
+    return "synthetic", described, discover([made / "smear" / "images"])
 
 
 BENCHMARKS: Mapping[str, Callable[[BenchmarkRequest, BenchmarkParts, Progress], _Outcome]] = {

@@ -8,35 +8,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from hemascope.app.bench_fields import FieldAnalyzer, FieldAnswer, Progress, analyze_sources
 from hemascope.app.bench_record import Measures
-from hemascope.core.errors import OutputError
 from hemascope.evaluate.estimate import Estimate
 from hemascope.sources.discover import Source
 from hemascope.stats.resample import ratio_of_sums
-from hemascope.synth.smear import SmearStyle, paint_field
 
 _MIB = 2**20
 _CHUNK = 20
-
-
-def write_generated(folder: Path, count: int) -> None:
-    """Write ``count`` generated fields of 640 x 480 at 0.1 um per pixel as PNG, each in a style of its own.
-
-    Raises
-    ------
-    OutputError
-        If the folder cannot be written.
-    """
-    for seed in range(count):
-        painted = paint_field(seed, style=SmearStyle.sample(np.random.default_rng(seed)))
-        path = folder / f"field_{seed:04d}.png"
-        try:
-            Image.fromarray(painted.field.pixels).save(path)
-        except OSError as error:
-            raise OutputError.at(path, error) from error
 
 
 def time_analysis(
