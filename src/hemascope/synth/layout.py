@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hemascope.synth.patch import Canvas
 
@@ -20,28 +21,39 @@ class Layout:
     ----------
     canvas
         The field.
-    x, y, radius
-        Of every placed cell in um.
+    places
+        Capacity x 3 float64: x, y and radius of every placed cell in um, unused rows at the end.
+    count
+        Rows in use.
     """
 
     canvas: Canvas
-    x: list[float] = field(default_factory=list)
-    y: list[float] = field(default_factory=list)
-    radius: list[float] = field(default_factory=list)
+    places: NDArray[np.float64] = field(default_factory=lambda: np.zeros((64, 3)))
+    count: int = 0
+
+    def copy(self) -> Layout:
+        """Return a layout with the same places, which grows apart."""
+        return Layout(self.canvas, self.places.copy(), self.count)
+
+    @property
+    def last_radius(self) -> float:
+        """Radius in um of the cell placed last."""
+        return float(self.places[self.count - 1, 2])
 
     def take(self, center: Point, radius: float) -> Point:
         """Mark a place as taken."""
-        self.x.append(center[0])
-        self.y.append(center[1])
-        self.radius.append(radius)
+        if self.count == len(self.places):
+            self.places = np.concatenate([self.places, np.zeros_like(self.places)])
+        self.places[self.count] = (*center, radius)
+        self.count += 1
         return center
 
     def room(self, center: Point, radius: float) -> float:
         """Return the smallest distance to a placed cell / sum of the radii: 1 when they just touch."""
-        if not self.x:
+        if not self.count:
             return np.inf
-        distance = np.hypot(np.array(self.x) - center[0], np.array(self.y) - center[1])
-        return float(np.min(distance / (np.array(self.radius) + radius)))
+        x, y, radii = self.places[: self.count].T
+        return float(np.min(np.hypot(x - center[0], y - center[1]) / (radii + radius)))
 
     def anywhere(self, rng: np.random.Generator, margin: float) -> Point:
         """Return a random point of the field grown by ``margin`` um on every side."""
@@ -85,7 +97,7 @@ def place_row(
     if outside is None:
         return []
     places, direction, spot = [], rng.uniform(0, 2 * np.pi), outside
-    others = Layout(layout.canvas, list(layout.x), list(layout.y), list(layout.radius))
+    others = layout.copy()
     for k, radius in enumerate(radii):
         if k:
             direction += bend * rng.standard_normal()

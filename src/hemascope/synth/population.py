@@ -80,7 +80,7 @@ def _on_edge(canvas: Canvas, radius: float, rng: np.random.Generator) -> Point:
 def _beside(layout: Layout, neighbor: Point, radius: float, rng: np.random.Generator) -> Point:
     """Return the roomiest place that touches ``neighbor``, the cell placed last, with its center in the field."""
     canvas = layout.canvas
-    reach = 0.97 * (layout.radius[-1] + radius)
+    reach = 0.97 * (layout.last_radius + radius)
     turns = rng.uniform(0, 2 * np.pi) + np.linspace(0, 2 * np.pi, 16, endpoint=False)
     spots = [(float(neighbor[0] + reach * np.cos(t)), float(neighbor[1] + reach * np.sin(t))) for t in turns]
     inside = [s for s in spots if 0 < s[0] < canvas.width_um and 0 < s[1] < canvas.height_um]

@@ -27,8 +27,8 @@ from hemascope.synth.white_cells import WhiteCell, paint_white_cell
 
 __all__ = ["HardCase", "SmearStyle", "SyntheticCell", "SyntheticField", "paint_field"]
 
-MAX_PIXELS = 200_000_000
-"""Larger fields are refused: painting needs about 40 bytes a pixel."""
+MAX_PIXELS = 120_000_000
+"""Larger fields are refused: painting needs about 70 bytes a pixel."""
 
 _MIN_NUCLEUS_UM2 = 0.3
 _SPILL_UM = 0.9

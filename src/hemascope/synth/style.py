@@ -119,7 +119,7 @@ class SmearStyle:
             coverage=float(rng.uniform(0.10, 0.68)),
             red_cell_diameter=float(np.clip(rng.normal(RED_CELL_DIAMETER, 0.35), 6.6, 8.4)),
             red_cell_spread=float(rng.uniform(0.04, 0.10)),
-            pallor=float(rng.uniform(0.0, 0.85)),
+            pallor=float(rng.uniform(0.1, 1.0)),
             irregularity=float(rng.gamma(3.0, 0.5)),
             crenated=sometimes(0.12, 0.1, 0.8),
             overlap=float(rng.uniform(0.0, 0.7)),
