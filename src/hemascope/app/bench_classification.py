@@ -97,7 +97,8 @@ def color_only(records: Sequence[CropRecord], known: Sequence[CropRecord], progr
         return {accuracy: None, balanced: None}
     features = []
     for number, record in enumerate((*known, *records), 1):
-        features.append(color_features(read_pixels(record)))
+        # Every second pixel each way: colors are the same, and it takes a quarter of the time.
+        features.append(color_features(read_pixels(record)[::2, ::2]))
         if number % _BATCH == 0:
             progress("color baseline", number, len(known) + len(records))
     truth = class_numbers(records)
