@@ -1,8 +1,8 @@
-"""The classical finder: thresholds on absorbed light and a watershed; needs no weights.
+"""The classical finder: thresholds on absorbed light and distances; needs no weights.
 
-It is the baseline in every table and the fallback where no weights are installed. Steps: Otsu's threshold on total
-absorption gives everything stained; the red channel's absorption gives nuclei and platelets (see ``cells.nucleus``);
-large nuclei grow into white cells over what is not red cell; the rest is split at the necks of its distance map.
+It is the baseline in every table and the fallback where no weights are installed. Steps: Otsu's threshold on absorbed
+light gives everything stained; light absorbed in red and green but not in blue gives nuclei and platelets; large
+nuclei grow into white cells over what is not red cell; the rest is split into the disks of its distance map.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from hemascope.cells.outlines import cells_from_outlines
 from hemascope.core.cell import Cell
@@ -21,20 +22,26 @@ from hemascope.core.taxonomy import CellKind
 WORKING_MPP = 0.2
 NUCLEUS_UM2 = 14.0
 """Least area of a nucleus: one of 4.2 um diameter, smaller than a small lymphocyte's."""
+WHITE_CELL_UM2 = 700.0
+"""Greatest area of a white cell: one of 30 um diameter. What is larger is ink, a frame or a dark field."""
 PLATELET_UM2 = (1.2, 14.0)
 """A platelet of 1.2 um to a giant one; between the two limits purple things are platelets."""
 RED_CELL_UM2 = (8.0, 120.0)
-"""A cut red cell to two that no neck divides."""
+"""A cut red cell to two that nothing divides."""
 GROWTH_UM = 2.4
 """How far cytoplasm reaches beyond the nucleus at most."""
-MIN_RED_ABSORPTION = 28
-"""Gray levels of red light absorbed below which nothing is nuclear, whatever Otsu's threshold says."""
+MIN_STAINED = 14
+"""Gray levels of absorbed light below which nothing is stained, whatever Otsu's threshold says."""
+MAX_STAINED = 72
+"""Gray levels at which absorbed light is cut off for that threshold: dark nuclei must not push pale cells out."""
+MIN_NUCLEAR = 110
+"""Gray levels of red + green - blue absorption below which nothing is nuclear: red cells stay under 80."""
 
 Mask = NDArray[np.uint8]
 
 
 class ClassicalSegmenter:
-    """Finds cells by thresholds and a watershed; a ``Segmenter``. Scores are fixed: it has no confidence."""
+    """Finds cells by thresholds and distances; a ``Segmenter``. Scores are fixed: it has no confidence."""
 
     @property
     def identity(self) -> ModelIdentity:
@@ -55,9 +62,8 @@ class ClassicalSegmenter:
         size = (max(round(field.width * factor), 1), max(round(field.height * factor), 1))
         image = np.asarray(cv2.resize(field.pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
         absorbed = np.round((1 - transmittance(image)) * 255).astype(np.uint8)
-        stained = _otsu(absorbed.max(axis=2), least=12)
-        smooth = np.asarray(cv2.GaussianBlur(absorbed[..., 0], (3, 3), 0), np.uint8)
-        nuclear = _otsu(smooth, least=MIN_RED_ABSORPTION) & stained
+        stained = _otsu(np.minimum(absorbed.max(axis=2), MAX_STAINED), MIN_STAINED)
+        nuclear = _otsu(nuclear_stain(absorbed), MIN_NUCLEAR) & stained
         white, platelets = _purple_cells(absorbed, nuclear, stained)
         red = _red_cells(stained, [*white, *platelets])
         outlines = [*white, *red, *platelets]
@@ -65,6 +71,21 @@ class ClassicalSegmenter:
             [CellKind.WHITE_CELL] * len(white) + [CellKind.RED_CELL] * len(red) + [CellKind.PLATELET] * len(platelets)
         )
         return cells_from_outlines(field, [o / factor for o in outlines], kinds, [0.5] * len(outlines))
+
+
+def nuclear_stain(absorbed: Mask) -> Mask:
+    """Return how much of the nuclear dye lies where, 0 to 255, smoothed.
+
+    Azure and methylene blue absorb red and green light and let blue pass; hemoglobin and eosin absorb blue and green
+    and let red pass: red + green - blue is high in nuclei and low in red cells.
+
+    Parameters
+    ----------
+    absorbed
+        H x W x 3 uint8, absorbed light * 255.
+    """
+    red, green, blue = np.moveaxis(absorbed.astype(np.int16), 2, 0)
+    return np.asarray(cv2.GaussianBlur(np.clip(red + green - blue, 0, 255).astype(np.uint8), (3, 3), 0), np.uint8)
 
 
 def _otsu(gray: Mask, least: int) -> Mask:
@@ -90,7 +111,9 @@ def _purple_cells(
     absorbed: Mask, nuclear: Mask, stained: Mask
 ) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
     """Return outlines of white cells and of platelets from what takes red light."""
-    joined = cv2.morphologyEx(nuclear, cv2.MORPH_CLOSE, _disk(0.8))
+    # Opened first: the colored fringes of an uncorrected lens are thin.
+    solid = cv2.morphologyEx(nuclear, cv2.MORPH_OPEN, _disk(0.4))
+    joined = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, _disk(0.8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
     areas = stats[:, cv2.CC_STAT_AREA]
     big = [i for i in range(1, count) if areas[i] >= _pixels(NUCLEUS_UM2)]
@@ -100,27 +123,24 @@ def _purple_cells(
     hemoglobin = absorbed[..., 2].astype(np.int16) - absorbed[..., 0] > 35
     body = np.asarray((grown & stained & ~hemoglobin) | seeds, np.uint8)
     body = np.asarray(cv2.morphologyEx(body, cv2.MORPH_OPEN, _disk(0.6)), np.uint8) | seeds
-    white = [o for o in _outlines(body) if cv2.contourArea(o) >= _pixels(NUCLEUS_UM2)]
+    smallest, largest = _pixels(NUCLEUS_UM2), _pixels(WHITE_CELL_UM2)
+    white = [o for o in _outlines(body) if smallest <= cv2.contourArea(o) <= largest]
     low, high = map(_pixels, PLATELET_UM2)
     small = [i for i in range(1, count) if low <= areas[i] < high and not body[labels == i].any()]
     return white, _outlines(np.isin(labels, small).astype(np.uint8))
 
 
 def _red_cells(stained: Mask, others: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-    """Return outlines of red cells: what is stained and nothing else, holes filled, split at necks."""
+    """Return outlines of red cells: what is stained and nothing else, holes filled, split into disks."""
     rest = stained.copy()
     cv2.fillPoly(rest, [np.round(o).astype(np.int32) for o in others], 0)
     contours, _ = cv2.findContours(rest, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     filled = np.zeros_like(rest)
     cv2.drawContours(filled, contours, -1, 1, -1)
     filled = np.asarray(cv2.morphologyEx(filled, cv2.MORPH_OPEN, _disk(0.6)), np.uint8)
-    distance = cv2.GaussianBlur(cv2.distanceTransform(filled, cv2.DIST_L2, 5), (0, 0), 2)
-    peaks = (distance >= cv2.dilate(distance, _disk(2.0))) & (distance > 1.2 / WORKING_MPP)
-    count, markers = cv2.connectedComponents(peaks.astype(np.uint8))
-    markers = markers + 1
-    markers[(filled == 1) & (markers == 1)] = 0
-    relief = np.clip(255 - distance * 4, 0, 255).astype(np.uint8)
-    basins = np.asarray(cv2.watershed(cv2.merge([relief] * 3), markers.astype(np.int32)), np.int32)
+    distance = np.asarray(cv2.GaussianBlur(cv2.distanceTransform(filled, cv2.DIST_L2, 5), (0, 0), 2), np.float64)
+    peaks = (distance >= cv2.dilate(distance, _disk(1.6))) & (distance > 1.2 / WORKING_MPP)
+    count, basins = _nearest_disk(filled, distance, peaks)
     low, high = map(_pixels, RED_CELL_UM2)
     found: list[NDArray[np.float32]] = []
     for label, (x, y, w, h) in _windows(basins, count):
@@ -131,18 +151,45 @@ def _red_cells(stained: Mask, others: list[NDArray[np.float32]]) -> list[NDArray
     return found
 
 
+def _nearest_disk(
+    filled: Mask, distance: NDArray[np.float64], peaks: NDArray[np.bool_]
+) -> tuple[int, NDArray[np.int32]]:
+    """Return the number of cells and H x W labels: each stained pixel goes to the disk it lies deepest in.
+
+    A disk stands on every peak of the distance map, with that distance as its radius; two that overlap are cut along
+    the line where both circles cross (the power diagram of the disks). Label 0 is no cell.
+    """
+    count, marks, _, centers = cv2.connectedComponentsWithStats(peaks.astype(np.uint8))
+    basins = np.zeros(filled.shape, np.int32)
+    if count < 2:
+        return 0, basins
+    centers = centers[1:]
+    radii = np.zeros(count - 1)
+    np.maximum.at(radii, np.asarray(marks, np.intp)[peaks] - 1, distance[peaks])
+    ys, xs = np.nonzero(filled)
+    near = min(4, count - 1)
+    gaps, owners = cKDTree(centers).query(np.stack([xs, ys], axis=1), k=near)
+    gaps, owners = gaps.reshape(len(xs), near), owners.reshape(len(xs), near)
+    power = gaps**2 - radii[owners] ** 2
+    best = np.argmin(power, axis=1)
+    rows = np.arange(len(xs))
+    reached = gaps[rows, best] <= 1.7 * radii[owners[rows, best]] + 2
+    basins[ys, xs] = np.where(reached, owners[rows, best] + 1, 0)
+    return count - 1, basins
+
+
 def _windows(basins: NDArray[np.int32], count: int) -> list[tuple[int, tuple[int, int, int, int]]]:
     """Return each basin's label and box ``x, y, width, height``, without a pass over the image for each."""
-    ys, xs = np.nonzero(basins > 1)
+    ys, xs = np.nonzero(basins)
     labels = basins[ys, xs]
-    low_x, low_y = np.full(count + 2, basins.shape[1]), np.full(count + 2, basins.shape[0])
-    high_x, high_y = np.full(count + 2, -1), np.full(count + 2, -1)
+    low_x, low_y = np.full(count + 1, basins.shape[1]), np.full(count + 1, basins.shape[0])
+    high_x, high_y = np.full(count + 1, -1), np.full(count + 1, -1)
     np.minimum.at(low_x, labels, xs)
     np.minimum.at(low_y, labels, ys)
     np.maximum.at(high_x, labels, xs)
     np.maximum.at(high_y, labels, ys)
     return [
         (i, (int(low_x[i]), int(low_y[i]), int(high_x[i] - low_x[i] + 1), int(high_y[i] - low_y[i] + 1)))
-        for i in range(2, count + 2)
+        for i in range(1, count + 1)
         if high_x[i] >= 0
     ]

@@ -13,9 +13,9 @@ import typer
 
 from hemascope import __version__
 from hemascope.cli import analyze, bench, data, train
-from hemascope.core.errors import HemascopeError, MissingExtraError, NoImagesError, RecipeError, ScaleError
+from hemascope.core.errors import HemascopeError, InputError, MissingExtraError
 
-USAGE_ERRORS = (NoImagesError, RecipeError, ScaleError, MissingExtraError)
+USAGE_ERRORS = (InputError, MissingExtraError)
 INTERRUPTED = 130
 
 app = typer.Typer(
@@ -53,6 +53,8 @@ def main() -> None:
     except HemascopeError as error:
         typer.echo(f"hemascope: {error}", err=True)
         sys.exit(2 if isinstance(error, USAGE_ERRORS) else 1)
-    except KeyboardInterrupt:
+    except SystemExit as end:
+        if end.code != INTERRUPTED:
+            raise
         typer.echo("hemascope: interrupted; nothing was written. Run the same command again to start over.", err=True)
         sys.exit(INTERRUPTED)
