@@ -80,7 +80,7 @@ def test_a_prior_can_be_the_users_own(tmp_path: Path) -> None:
 
 
 def test_a_prior_needs_every_type() -> None:
-    with pytest.raises(ValueError, match="missing: .*platelet"):
+    with pytest.raises(ValueError, match=r"missing: .*platelet"):
         Prior(name="x", source="y", shares={CellType.MONOCYTE: 1.0})
 
 

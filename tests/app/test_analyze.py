@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from hemascope.core.report import FailedInput, FieldResult, SmearReport
 from hemascope.core.smear import QcStatus
 from hemascope.core.taxonomy import CellKind
 from hemascope.core.units import ScaleSource
+from hemascope.export.report_json import ReportJsonSink
 from hemascope.recipes import AnalysisRecipe
 from hemascope.sources.discover import Source, discover
 from hemascope.synth.smear import HardCase, paint_field
@@ -166,3 +168,33 @@ def test_the_same_input_gives_the_same_cells(smear: Path, tmp_path: Path, analyz
     for name in ("one", "two"):
         run_on(discover([smear]), tmp_path / name, analyzer)
     assert (tmp_path / "one" / "cells.csv").read_bytes() == (tmp_path / "two" / "cells.csv").read_bytes()
+
+
+def test_a_folder_of_the_users_own_is_never_removed(smear: Path, tmp_path: Path, analyzer: Analyzer) -> None:
+    mine = tmp_path / "out" / "geojson"
+    mine.mkdir(parents=True)
+    (mine / "thesis.docx").write_text("years of work")
+    with pytest.raises(OutputError, match="not ours"):
+        run_on(discover([smear]), tmp_path / "out", analyzer)
+    assert (mine / "thesis.docx").read_text() == "years of work"
+
+
+def test_a_failed_write_names_the_place_the_user_asked_for(smear: Path, tmp_path: Path, analyzer: Analyzer) -> None:
+    class FullDisk(ReportJsonSink):
+        def __init__(self, path: Path) -> None:
+            super().__init__(path)
+            self.path = path
+
+        def finish(self, report: SmearReport) -> Path:
+            raise OutputError.at(self.path, OSError(errno.ENOSPC, "No space left on device"))
+
+    recipe = AnalysisRecipe()
+    request = AnalysisRequest(
+        discover([smear]),
+        tmp_path / "out",
+        wiring.load_prior("even"),
+        gather_provenance(recipe, [], "hemascope analyze"),
+    )
+    with pytest.raises(OutputError, match=r"out/report\.json: No space left.*free some disk space"):
+        analyze(request, analyzer, lambda folder: [FullDisk(folder / "report.json")], lambda result: None)
+    assert not (tmp_path / "out").exists()

@@ -82,12 +82,20 @@ def analyze(request: AnalysisRequest, analyzer: Analyzer, make_sinks: MakeSinks,
             report = _report(request, summaries, failed)
             for sink in sinks:
                 sink.finish(report)
+        except OutputError as error:
+            _abandon(sinks)
+            # The user knows the place asked for, not the hidden folder in it.
+            raise OutputError(str(error).replace(str(staging), str(request.out))) from error
         except BaseException:
-            for sink in sinks:
-                sink.abandon()
+            _abandon(sinks)
             raise
         _move_into_place(staging, request.out)
     return report
+
+
+def _abandon(sinks: Sequence[ResultSink]) -> None:
+    for sink in sinks:
+        sink.abandon()
 
 
 def _collect(
@@ -165,6 +173,7 @@ def _nothing_read(failed: Sequence[FailedInput]) -> str:
 def _staging(out: Path) -> Iterator[Path]:
     """Give a hidden folder inside ``out`` that is gone afterwards; so is ``out``, if it was made and stayed empty."""
     made = not out.exists()
+    _refuse_foreign_folders(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=".hemascope-", dir=out))
@@ -176,6 +185,16 @@ def _staging(out: Path) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
         if made and out.is_dir() and not any(out.iterdir()):
             out.rmdir()
+
+
+def _refuse_foreign_folders(out: Path) -> None:
+    """Refuse an ``out`` in which a name of ours is a folder that holds what we did not write."""
+    for name in ARTEFACTS:
+        folder = out / name
+        if folder.is_dir() and any(path.suffix != ".geojson" for path in folder.iterdir()):
+            raise OutputError(
+                f"{folder} holds files that are not ours; move it away, or choose another place with --out"
+            )
 
 
 def _move_into_place(staging: Path, out: Path) -> None:

@@ -7,7 +7,7 @@ import importlib.metadata
 import platform
 from collections.abc import Sequence
 
-from hemascope import __version__
+from hemascope.core.version import __version__
 from hemascope.core.provenance import ModelIdentity, Provenance
 from hemascope.recipes import Recipe
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from hemascope import __version__
+from hemascope.core.version import __version__
 from hemascope.cli import analyze, bench, data, train
 from hemascope.core.errors import HemascopeError, InputError, MissingExtraError
 

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from hemascope import __version__
+from hemascope.core.version import __version__
 from hemascope.data.catalog import CROP_READERS, FIELD_READERS, open_data_set
 from hemascope.data.records import CropRecord, FieldRecord
 from hemascope.recipes import Recipe
