@@ -45,7 +45,7 @@ def test_help_names_every_verb_and_loads_nothing_heavy() -> None:
 
 
 def test_version() -> None:
-    from hemascope import __version__
+    from hemascope.core.version import __version__
 
     assert __version__ in hemascope("--version").stdout
 

@@ -7,8 +7,8 @@ import importlib.metadata
 import platform
 from collections.abc import Sequence
 
-from hemascope.core.version import __version__
 from hemascope.core.provenance import ModelIdentity, Provenance
+from hemascope.core.version import __version__
 from hemascope.recipes import Recipe
 
 ANSWERING_PACKAGES = ("numpy", "scipy", "pillow", "opencv-python-headless", "onnxruntime")

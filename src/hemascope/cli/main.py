@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
-from hemascope.core.version import __version__
 from hemascope.cli import analyze, bench, data, train
 from hemascope.core.errors import HemascopeError, InputError, MissingExtraError
+from hemascope.core.version import __version__
 
 USAGE_ERRORS = (InputError, MissingExtraError)
 INTERRUPTED = 130

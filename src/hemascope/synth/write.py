@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-import hemascope
 from hemascope.core.errors import InputError, OutputError
 from hemascope.core.geometry import Polygon
 from hemascope.core.taxonomy import CellKind, CellType
+from hemascope.core.version import __version__
 from hemascope.synth.smear import SmearStyle, SyntheticCell, SyntheticField, paint_field
 
 FORMAT = "hemascope synthetic smear"
@@ -236,7 +236,7 @@ def _write_truth(folder: Path, seed: int, mpp: float, size: tuple[int, int], ent
         "mpp": mpp,
         "width": size[0],
         "height": size[1],
-        "versions": {"hemascope": hemascope.__version__, "numpy": np.__version__, "opencv": cv2.__version__},
+        "versions": {"hemascope": __version__, "numpy": np.__version__, "opencv": cv2.__version__},
         "fields": [entry["truth"] for entry in entries],
     }
     (folder / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
