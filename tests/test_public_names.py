@@ -34,7 +34,7 @@ PUBLIC = [
     "build_analyzer",
     "discover",
     "paint_field",
-,]
+]
 
 
 def test_the_public_names_are_these_and_no_others() -> None:
