@@ -17,11 +17,13 @@ from hemascope.core.taxonomy import CellKind
 from hemascope.data.catalog import open_fields
 from hemascope.data.records import FieldRecord, LabeledBox
 from hemascope.recipes import FieldSource, SegmenterTrainingRecipe
-from hemascope.synth.smear import SmearStyle, paint_field
+from hemascope.synth.smear import SmearStyle, SyntheticField, paint_field
 from hemascope.train.crop_batches import read_rgb
 from hemascope.train.star_targets import Shape, directions, foreground
 
 KIND_INDEX = {kind: index for index, kind in enumerate(CellKind)}
+LEAST_VISIBLE = 0.2
+"""Share of a generated cell that must lie in the field and uncovered for it to be taught."""
 MASK_LEVEL = 100
 """Gray level in the masks of bccd above which a pixel is cytoplasm (128 or 155) or nucleus (255)."""
 
@@ -174,18 +176,30 @@ def load_fields(source: FieldSource, root: Path, split: str, working_mpp: float)
     return [load_field(r, scale_of(source, r), working_mpp) for r in records if r.may_train]
 
 
-def paint_training_field(seed: int, recipe: SegmenterTrainingRecipe) -> TrainingField:
-    """Return one generated field of random style and scale, with its exact truth."""
+def paint_random_field(seed: int) -> SyntheticField:
+    """Return one generated field of 60 x 50 um, of random style and scale."""
     rng = np.random.default_rng(seed)
     mpp = float(np.exp(rng.uniform(np.log(0.08), np.log(0.2))))
-    side = (round(60 / mpp), round(50 / mpp))
-    painted = paint_field(seed, width=side[0], height=side[1], mpp=mpp, style=SmearStyle.sample(rng))
-    factor = mpp / recipe.mpp
+    return paint_field(seed, width=round(60 / mpp), height=round(50 / mpp), mpp=mpp, style=SmearStyle.sample(rng))
+
+
+def painting_seeds(split: str, recipe: SegmenterTrainingRecipe) -> range:
+    """Return the seeds of the generated fields of a split: never the same for two splits or recipe seeds."""
+    first = recipe.seed * 10_000_000
+    if split == "train":
+        return range(first, first + recipe.synthetic_fields)
+    return range(first + 1_000_000, first + 1_000_000 + recipe.synthetic_fields // 10)
+
+
+def paint_training_field(seed: int, recipe: SegmenterTrainingRecipe) -> TrainingField:
+    """Return one generated field at the working scale, with its exact truth."""
+    painted = paint_random_field(seed)
+    factor = (painted.field.scale.mpp if painted.field.scale else recipe.mpp) / recipe.mpp
     image = to_working_scale(painted.field.pixels, factor)
     shapes = tuple(
         Shape(cell.outline.points * np.float32(factor), KIND_INDEX[cell.kind])
         for cell in painted.cells
-        if cell.visible > 0.2
+        if cell.visible > LEAST_VISIBLE
     )
     unknown = np.zeros((len(CellKind), *image.shape[:2]), bool)
     return TrainingField(f"synthetic-{seed}", image, shapes, unknown)
@@ -195,5 +209,4 @@ def load_source(source: FieldSource, root: Path, split: str, recipe: SegmenterTr
     """Return the training fields of one source; generated ones differ between the splits by their seeds."""
     if source.data_set != "synthetic":
         return load_fields(source, root, split, recipe.mpp)
-    start, count = (0, recipe.synthetic_fields) if split == "train" else (1_000_000, recipe.synthetic_fields // 10)
-    return [paint_training_field(recipe.seed * 10_000_000 + start + i, recipe) for i in range(count)]
+    return [paint_training_field(seed, recipe) for seed in painting_seeds(split, recipe)]

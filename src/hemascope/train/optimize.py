@@ -12,8 +12,13 @@ import torch
 from torch import nn
 
 
-def cosine_rate(step: int, steps: int, peak: float, warmup: int = 100) -> float:
+MAX_WARMUP = 100
+"""Steps of warm-up at most; a short run spends a tenth of its steps on it."""
+
+
+def cosine_rate(step: int, steps: int, peak: float) -> float:
     """Return the learning rate of a step: linear warm-up to ``peak``, then a cosine to zero."""
+    warmup = min(MAX_WARMUP, steps // 10)
     if step < warmup:
         return peak * (step + 1) / warmup
     progress = (step - warmup) / max(steps - warmup, 1)

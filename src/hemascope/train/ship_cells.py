@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hemascope.core.errors import DataSetError
 from hemascope.core.taxonomy import CellType
 from hemascope.nets.anomaly_head import MahalanobisHead, ShippedCellNet
 from hemascope.nets.cell_net import CellNet
@@ -57,8 +58,16 @@ def fit_anomaly_head(
         N x D and N.
     weights
         N, positive: how often each was seen in training.
+
+    Raises
+    ------
+    DataSetError
+        If a type is missing.
     """
     values = embeddings.astype(np.float64)
+    missing = [cell_type.value for index, cell_type in enumerate(CellType) if not (labels == index).any()]
+    if missing:
+        raise DataSetError(f"the training splits hold no {', '.join(missing)}; add a data set to the recipe that does")
     classes = range(len(CellType))
     means = np.stack([np.average(values[labels == c], axis=0, weights=weights[labels == c]) for c in classes])
     centered = values - means[labels]

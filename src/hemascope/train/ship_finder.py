@@ -6,12 +6,15 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from hemascope.cells.network import FinderSpec, NetworkSegmenter
+from hemascope.core.errors import DataSetError
+from hemascope.core.geometry import Box
 from hemascope.core.provenance import ModelIdentity
 from hemascope.core.smear import Field
 from hemascope.core.taxonomy import CellKind
@@ -23,7 +26,7 @@ from hemascope.nets.anomaly_head import ShippedStarNet
 from hemascope.nets.star_net import STRIDE, StarNet
 from hemascope.recipes import SegmenterTrainingRecipe
 from hemascope.train.crop_batches import read_rgb
-from hemascope.train.labeled_fields import scale_of
+from hemascope.train.labeled_fields import LEAST_VISIBLE, paint_random_field, painting_seeds, scale_of
 from hemascope.train.onnx_export import export, round_weights
 from hemascope.train.package import (
     attributions,
@@ -71,17 +74,42 @@ class Tally:
         return 2 * hits / max(int(above.sum()) + self.labeled, 1)
 
 
-def tally(segmenter: NetworkSegmenter, fields: Sequence[tuple[FieldRecord, float]], kind: CellKind) -> Tally:
+@dataclass(frozen=True, slots=True, eq=False)
+class ValidationField:
+    """A field at its scale, its labeled boxes by kind, and the kinds that are labeled completely."""
+
+    field: Field
+    boxes: dict[CellKind, list[Box]]
+    complete: frozenset[CellKind]
+
+    @classmethod
+    def read(cls, record: FieldRecord, mpp: float) -> Self:
+        """Return a field of a data set."""
+        field = Field(record.name, read_rgb(record.path), Scale(mpp, ScaleSource.STATED))
+        boxes = {kind: [labeled.box for labeled in record.of_kind(kind)] for kind in CellKind}
+        return cls(field, boxes, record.labeled_kinds)
+
+    @classmethod
+    def paint(cls, seed: int) -> Self:
+        """Return a generated field, of which everything is known."""
+        painted = paint_random_field(seed)
+        boxes: dict[CellKind, list[Box]] = {kind: [] for kind in CellKind}
+        for cell in painted.cells:
+            if cell.visible > LEAST_VISIBLE:
+                boxes[cell.kind].append(cell.outline.bounds)
+        return cls(painted.field, boxes, frozenset(CellKind))
+
+
+def tally(segmenter: NetworkSegmenter, fields: Sequence[ValidationField], kind: CellKind) -> Tally:
     """Return what a finder with low thresholds finds of one kind, in fields that label that kind completely."""
     scores: list[float] = []
     matched: list[bool] = []
     labeled = 0
-    for record, mpp in fields:
-        if kind not in record.labeled_kinds:
+    for known in fields:
+        if kind not in known.complete:
             continue
-        field = Field(record.name, read_rgb(record.path), Scale(mpp, ScaleSource.STATED))
-        found = [cell for cell in segmenter.find(field) if cell.kind is kind]
-        boxes = [box.box for box in record.of_kind(kind)]
+        found = [cell for cell in segmenter.find(known.field) if cell.kind is kind]
+        boxes = known.boxes[kind]
         partners = match_boxes([c.outline.bounds for c in found], [c.score for c in found], boxes)
         scores += [c.score for c in found]
         matched += [partner is not None for partner in partners]
@@ -90,21 +118,30 @@ def tally(segmenter: NetworkSegmenter, fields: Sequence[tuple[FieldRecord, float
 
 
 def choose_threshold(tallies: Sequence[Tally]) -> float:
-    """Return the threshold of highest F1, averaged over data sets that label the kind; the middle of a tie."""
+    """Return the threshold of highest F1, averaged over data sets that label the kind; the middle of a tie.
+
+    Raises
+    ------
+    DataSetError
+        If no data set labels the kind.
+    """
     usable = [t for t in tallies if t.labeled]
+    if not usable:
+        raise DataSetError("a kind of cell is in no validation split; add a data set to the recipe that labels it")
     means = np.array([np.mean([t.f1(float(threshold)) for t in usable]) for threshold in SWEEP])
     best = SWEEP[means >= means.max() - 1e-9]
     return float(best[len(best) // 2])
 
 
-def _validation_fields(recipe: SegmenterTrainingRecipe, root: Path) -> dict[str, list[tuple[FieldRecord, float]]]:
-    fields: dict[str, list[tuple[FieldRecord, float]]] = {}
+def _validation_fields(recipe: SegmenterTrainingRecipe, root: Path) -> dict[str, list[ValidationField]]:
+    fields: dict[str, list[ValidationField]] = {}
     for source in recipe.sources:
         if source.data_set == "synthetic":
+            fields["synthetic"] = [ValidationField.paint(seed) for seed in painting_seeds("val", recipe)]
             continue
         version = source.label_version if source.data_set == "bccd" else None
         records = open_fields(source.data_set, root, "val", version)
-        fields[source.data_set] = [(r, scale_of(source, r)) for r in records if r.may_train]
+        fields[source.data_set] = [ValidationField.read(r, scale_of(source, r)) for r in records if r.may_train]
     return fields
 
 

@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hemascope.cells.star_decode import decode, unit_rays
+from hemascope.core.geometry import Box
+from hemascope.core.taxonomy import CellKind
+from hemascope.train.labeled_fields import outline_from_box, unknown_places
+from hemascope.train.star_targets import Shape, draw_targets, polygon_area, star_radii
+
+RAYS = 32
+
+
+def ellipse(center: tuple[float, float], a: float, b: float) -> np.ndarray:
+    angles = np.arange(200) * 2 * np.pi / 200
+    return (np.stack([a * np.cos(angles), b * np.sin(angles)], axis=1) + center).astype(np.float32)
+
+
+def nothing_unknown(size: int) -> np.ndarray:
+    return np.zeros((3, size // 2, size // 2), bool)
+
+
+@given(st.floats(4, 40), st.floats(4, 40))
+def test_radii_of_an_ellipse_are_those_of_its_equation(a: float, b: float) -> None:
+    rays = unit_rays(RAYS)
+    expected = 1 / np.sqrt((rays[:, 0] / a) ** 2 + (rays[:, 1] / b) ** 2)
+    assert star_radii(ellipse((50, 50), a, b), (50, 50), RAYS) == pytest.approx(expected, rel=0.03)
+
+
+@given(st.floats(20, 76), st.floats(20, 76), st.floats(6, 18), st.floats(0.7, 1), st.integers(0, 2))
+def test_what_is_drawn_is_what_is_decoded(x: float, y: float, a: float, ratio: float, kind: int) -> None:
+    shape = Shape(ellipse((x, y), a, a * ratio), kind)
+    targets = draw_targets([shape], 96, nothing_unknown(96), RAYS)
+    found = decode(targets.heat, targets.radii, 2, np.full(3, 0.99, np.float32))
+    assert found.kinds.tolist() == [kind]
+    assert found.boxes[0] == pytest.approx((x - a, y - a * ratio, x + a, y + a * ratio), abs=1.2)
+
+
+def test_a_platelet_on_a_red_cell_keeps_its_own_center() -> None:
+    red, platelet = Shape(ellipse((48, 48), 18, 18), 1), Shape(ellipse((54, 48), 5, 5), 2)
+    targets = draw_targets([platelet, red], 96, nothing_unknown(96), RAYS)
+    found = decode(targets.heat, targets.radii, 2, np.full(3, 0.99, np.float32))
+    assert sorted(found.kinds.tolist()) == [1, 2]
+    small = found.points[found.kinds.tolist().index(2)]
+    assert np.ptp(small[:, 0]) == pytest.approx(10, abs=1)
+
+
+def test_a_cell_mostly_outside_is_neither_taught_nor_punished() -> None:
+    targets = draw_targets([Shape(ellipse((-14, 48), 18, 18), 1)], 96, nothing_unknown(96), RAYS)
+    assert targets.heat.max() < 1
+    assert (targets.heat_weight[:, 20:28, 0] == 0).all()
+
+
+def test_unknown_places_weigh_nothing_but_labeled_centers_do() -> None:
+    unknown = np.ones((3, 48, 48), bool)
+    targets = draw_targets([Shape(ellipse((48, 48), 10, 10), 1)], 96, unknown, RAYS)
+    assert targets.heat_weight[1].max() == 1
+    assert targets.heat_weight[0].max() == 0
+    assert targets.heat_weight[1, 2, 2] == 0
+
+
+def test_an_outline_from_a_box_follows_an_oval_that_lies_across_it() -> None:
+    stained = np.zeros((120, 120), bool)
+    ys, xs = np.mgrid[:120, :120] + 0.5
+    u, v = (xs - 60 + ys - 60) / np.sqrt(2), (xs - 60 - (ys - 60)) / np.sqrt(2)
+    stained[(u / 40) ** 2 + (v / 28) ** 2 <= 1] = True
+    rows, columns = np.nonzero(stained)
+    box = Box(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    outline = outline_from_box(box, stained)
+    assert polygon_area(outline) == pytest.approx(stained.sum(), rel=0.06)
+
+
+def test_an_outline_without_any_stain_shrinks_no_further_than_it_may() -> None:
+    outline = outline_from_box(Box(10, 10, 50, 50), np.zeros((60, 60), bool))
+    assert polygon_area(outline) == pytest.approx(np.pi * (20 * 0.75) ** 2, rel=0.05)
+
+
+def test_unlabeled_stain_is_unknown_only_for_kinds_not_labeled_completely() -> None:
+    stained = np.zeros((40, 40), bool)
+    stained[5:15, 5:15] = stained[25:35, 25:35] = True
+    shapes = [Shape(ellipse((10, 10), 5, 5), 1)]
+    unknown = unknown_places(shapes, stained, frozenset({CellKind.WHITE_CELL, CellKind.PLATELET}))
+    assert unknown[1, 30, 30]
+    assert not unknown[1, 10, 10]
+    assert not unknown[1, 0, 39]
+    assert not unknown[[0, 2]].any()
+
+
+def test_a_kind_without_any_label_is_unknown_everywhere_else() -> None:
+    unknown = unknown_places([Shape(ellipse((10, 10), 5, 5), 0)], np.zeros((40, 40), bool), frozenset())
+    assert unknown[2, 30, 30]
+    assert not unknown[2, 10, 10]
