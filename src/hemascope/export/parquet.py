@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet
 
 _NAME = "cells.parquet"
-_ROW_GROUP = 20_000
+_ROW_GROUP = 4_096
 
 
 def cells_schema() -> pyarrow.Schema:
