@@ -102,7 +102,34 @@ class CropSource(Recipe):
     mpp: Positive | None = None
 
 
-class CellTrainingRecipe(Recipe):
+class TrainingRecipe(Recipe):
+    """What every training is told.
+
+    Attributes
+    ----------
+    name, version
+        Of the model.
+    seed
+        Of the first weights, of every batch and of every augmentation.
+    steps, batch, learning_rate, weight_decay, ema
+        Of AdamW with a cosine schedule and an exponential moving average of the weights.
+    validate_every, checkpoint_every
+        In steps.
+    """
+
+    name: str
+    version: str
+    seed: int = 0
+    steps: Count = 2000
+    batch: Count = 64
+    learning_rate: Positive = 2e-3
+    weight_decay: float = 0.02
+    ema: Share = 0.998
+    validate_every: Count = 250
+    checkpoint_every: Count = 100
+
+
+class CellTrainingRecipe(TrainingRecipe):
     """How the cell classifier is trained (`hemascope train cells RECIPE`).
 
     Attributes
@@ -113,30 +140,18 @@ class CellTrainingRecipe(Recipe):
         Side of a crop in pixels and um.
     widths, blocks
         Of ``nets.cell_net.CellNet``.
-    steps, batch, learning_rate, weight_decay, label_smoothing, dropout, ema
-        Of AdamW with a cosine schedule and an exponential moving average of the weights.
-    validate_every, checkpoint_every
-        In steps.
+    dropout, label_smoothing
+        Of the embedding in training, and of the labels.
     """
 
     kind: Literal["cells"] = "cells"
-    name: str
-    version: str
-    seed: int = 0
     sources: tuple[CropSource, ...]
     crop_px: Count = 128
     crop_um: Positive = 36.0
     widths: tuple[int, ...] = (24, 48, 96, 192)
     blocks: tuple[int, ...] = (1, 2, 2, 2)
     dropout: Share = 0.2
-    steps: Count = 2000
-    batch: Count = 64
-    learning_rate: Positive = 2e-3
-    weight_decay: float = 0.02
     label_smoothing: Share = 0.05
-    ema: Share = 0.998
-    validate_every: Count = 250
-    checkpoint_every: Count = 100
 
 
 class FieldSource(Recipe):
@@ -160,7 +175,7 @@ class FieldSource(Recipe):
     label_version: str = "best"
 
 
-class SegmenterTrainingRecipe(Recipe):
+class SegmenterTrainingRecipe(TrainingRecipe):
     """How the finder is trained (`hemascope train segmenter RECIPE`).
 
     Attributes
@@ -178,22 +193,14 @@ class SegmenterTrainingRecipe(Recipe):
     """
 
     kind: Literal["segmenter"] = "segmenter"
-    name: str
-    version: str
-    seed: int = 0
     sources: tuple[FieldSource, ...]
     mpp: Positive = 0.2
     rays: Count = 32
     widths: tuple[int, ...] = (24, 40, 64, 96, 128)
     crop_px: Count = 192
-    synthetic_fields: int = 0
-    steps: Count = 2000
+    synthetic_fields: Annotated[int, Field(ge=0)] = 0
     batch: Count = 12
-    learning_rate: Positive = 2e-3
     weight_decay: float = 0.01
-    ema: Share = 0.998
-    validate_every: Count = 250
-    checkpoint_every: Count = 100
 
 
 R = TypeVar("R", bound=Recipe)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,12 +16,10 @@ from hemascope.core.taxonomy import CellType
 from hemascope.nets.cell_net import CellNet
 from hemascope.recipes import CellTrainingRecipe
 from hemascope.train.augment import ColorJitter, affine_matrices, degrade_optics, jitter_color, resample
-from hemascope.train.checkpoints import load_checkpoint, save_checkpoint
-from hemascope.train.crop_batches import LabeledCrops, draw_batches, load_crops
-from hemascope.train.optimize import RunLog, cosine_rate, set_rate, update_average, weight_groups
+from hemascope.train.crop_batches import LabeledCrops, draw_batch, load_crops
+from hemascope.train.loop import OnStep, train_by_steps
 
-OnStep = Callable[[int, int, float], None]
-"""Called after every step with the step, the number of steps and the loss."""
+MAX_GRADIENT = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,13 +77,6 @@ def _validate(net: CellNet, sets: Sequence[LabeledCrops]) -> dict[str, float]:
     return scores
 
 
-def _step(net: CellNet, images: NDArray[np.uint8], labels: NDArray[np.int64], seed: int, smoothing: float) -> Tensor:
-    batch = augment(images, torch.Generator().manual_seed(seed))
-    with torch.autocast("cpu", torch.bfloat16):
-        logits, _ = net(batch)
-    return F.cross_entropy(logits.float(), torch.from_numpy(labels), label_smoothing=smoothing)
-
-
 def train_cells(recipe: CellTrainingRecipe, root: Path, run: Path, on_step: OnStep, *, log_every: int = 25) -> CellNet:
     """Train until the recipe's last step, resuming from the run folder's newest checkpoint.
 
@@ -96,7 +85,7 @@ def train_cells(recipe: CellTrainingRecipe, root: Path, run: Path, on_step: OnSt
     root
         Folder of the public data sets.
     run
-        The run folder: ``log.jsonl`` and ``checkpoints`` go there.
+        The run folder.
     on_step
         Progress.
 
@@ -111,29 +100,18 @@ def train_cells(recipe: CellTrainingRecipe, root: Path, run: Path, on_step: OnSt
     """
     sets = [load_crops(source, root, "train", recipe) for source in recipe.sources]
     validation = [load_crops(source, root, "val", recipe) for source in recipe.sources]
-    net, log = build_net(recipe), RunLog(run)
-    average = copy.deepcopy(net)
-    optimizer = torch.optim.AdamW(weight_groups(net, recipe.weight_decay), lr=recipe.learning_rate)
-    state: dict[str, Any] = load_checkpoint(run / "checkpoints", {"net": net, "average": average}, optimizer) or {}
-    start = int(state.get("step", 0))
-    batches = draw_batches(sets, [s.weight for s in recipe.sources], recipe.batch, recipe.seed, start)
-    for step in range(start, recipe.steps):
-        images, labels = next(batches)
-        net.train()
-        torch.manual_seed(recipe.seed * 1_000_003 + step)
-        set_rate(optimizer, cosine_rate(step, recipe.steps, recipe.learning_rate))
-        loss = _step(net, images, labels, recipe.seed * 1_000_003 + step, recipe.label_smoothing)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 2.0)
-        optimizer.step()
-        update_average(average, net, recipe.ema, step)
-        done = step + 1
-        on_step(done, recipe.steps, loss.item())
-        if done % log_every == 0:
-            log.write(done, loss=round(loss.item(), 4))
-        if done % recipe.checkpoint_every == 0 or done == recipe.steps:
-            save_checkpoint(run / "checkpoints", done, {"net": net, "average": average}, optimizer, {})
-        if done % recipe.validate_every == 0 or done == recipe.steps:
-            log.write(done, validation=_validate(average, validation))
-    return average.eval()
+    shares = [source.weight for source in recipe.sources]
+    net = build_net(recipe)
+
+    def loss_of(step: int, seed: int) -> dict[str, Tensor]:
+        images, labels = draw_batch(sets, shares, recipe.batch, recipe.seed, step)
+        batch = augment(images, torch.Generator().manual_seed(seed))
+        with torch.autocast("cpu", torch.bfloat16):
+            logits, _ = net(batch)
+        smoothing = recipe.label_smoothing
+        return {"types": F.cross_entropy(logits.float(), torch.from_numpy(labels), label_smoothing=smoothing)}
+
+    def validate(average: CellNet) -> dict[str, float]:
+        return _validate(average, validation)
+
+    return train_by_steps(recipe, run, net, loss_of, validate, on_step, max_gradient=MAX_GRADIENT, log_every=log_every)

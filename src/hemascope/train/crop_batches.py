@@ -1,8 +1,8 @@
-"""Data sets to arrays of crops, and endless seeded batches drawn from several of them."""
+"""Data sets to arrays of crops, and seeded batches drawn from several of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,28 +120,23 @@ def class_weights(labels: NDArray[np.int64], power: float = 0.5) -> NDArray[np.f
     return normalized_weights
 
 
-def draw_batches(
-    sets: Sequence[LabeledCrops], shares: Sequence[float], batch: int, seed: int, start: int
-) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-    """Yield batches forever, from step ``start`` on; a step's batch depends on the seed and the step alone.
+def draw_batch(
+    sets: Sequence[LabeledCrops], shares: Sequence[float], batch: int, seed: int, step: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return the images and labels of one step; they depend on the seed and the step alone.
 
     Parameters
     ----------
     sets, shares
         What to draw from, and how often, relative to each other.
     batch
-        Images a batch.
-    seed, start
+        Number of images.
+    seed, step
         Together they make a resumed run see what an uninterrupted one would have seen.
     """
-    chances = np.asarray(shares, np.float64) / np.sum(shares)
-    weights = [class_weights(crops.labels) for crops in sets]
-    step = start
-    while True:
-        rng = np.random.default_rng((seed, step))
-        counts = rng.multinomial(batch, chances)
-        picks = [rng.choice(len(s.labels), n, p=w) for s, w, n in zip(sets, weights, counts, strict=True)]
-        images = np.concatenate([s.images[p] for s, p in zip(sets, picks, strict=True)])
-        labels = np.concatenate([s.labels[p] for s, p in zip(sets, picks, strict=True)])
-        yield images, labels
-        step += 1
+    rng = np.random.default_rng((seed, step))
+    counts = rng.multinomial(batch, np.asarray(shares, np.float64) / np.sum(shares))
+    picks = [rng.choice(len(s.labels), n, p=class_weights(s.labels)) for s, n in zip(sets, counts, strict=True)]
+    images = np.concatenate([s.images[p] for s, p in zip(sets, picks, strict=True)])
+    labels = np.concatenate([s.labels[p] for s, p in zip(sets, picks, strict=True)])
+    return images, labels

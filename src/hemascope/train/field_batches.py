@@ -1,8 +1,8 @@
-"""Endless seeded batches of views: a piece of a field, turned and scaled, with what the network should say of it."""
+"""Seeded batches of views: a piece of a field, turned and scaled, with what the network should say of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -68,21 +68,30 @@ def draw_view(field: TrainingField, size: int, rays: int, rng: np.random.Generat
     return np.asarray(image, np.uint8), draw_targets(near, size, unknown, rays)
 
 
-def draw_batches(
+def draw_batch(
     sets: Sequence[Sequence[TrainingField]],
     shares: Sequence[float],
+    *,
     batch: int,
     size: int,
     rays: int,
     seed: int,
-    start: int,
-) -> Iterator[tuple[NDArray[np.uint8], list[StarTargets]]]:
-    """Yield batches forever, from step ``start`` on; a step's batch depends on the seed and the step alone."""
-    chances = np.asarray(shares, np.float64) / np.sum(shares)
-    step = start
-    while True:
-        rng = np.random.default_rng((seed, step))
-        chosen = rng.choice(len(sets), batch, p=chances)
-        views = [draw_view(sets[s][int(rng.integers(len(sets[s])))], size, rays, rng) for s in chosen]
-        yield np.stack([image for image, _ in views]), [targets for _, targets in views]
-        step += 1
+    step: int,
+) -> tuple[NDArray[np.uint8], list[StarTargets]]:
+    """Return the views of one step, N x size x size x 3, and their targets; seed and step alone decide which.
+
+    Parameters
+    ----------
+    sets, shares
+        What to draw from, and how often, relative to each other.
+    batch
+        Number of views.
+    size, rays
+        Side of a view in pixels, and directions of an outline.
+    seed, step
+        Together they make a resumed run see what an uninterrupted one would have seen.
+    """
+    rng = np.random.default_rng((seed, step))
+    chosen = rng.choice(len(sets), batch, p=np.asarray(shares, np.float64) / np.sum(shares))
+    views = [draw_view(sets[s][int(rng.integers(len(sets[s])))], size, rays, rng) for s in chosen]
+    return np.stack([image for image, _ in views]), [targets for _, targets in views]

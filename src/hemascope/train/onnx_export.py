@@ -17,7 +17,7 @@ MIN_HALF_SIZE = 256
 """Tensors with fewer values stay in single precision: they cost nothing and hold biases and scales."""
 
 
-def export(
+def export_graph(
     module: nn.Module, example: Tensor, path: Path, names: tuple[str, ...], dynamic: dict[int, object], tolerance: float
 ) -> float:
     """Write a module as an ONNX graph and return the greatest difference found between the two.

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import nn
 
-
 MAX_WARMUP = 100
 """Steps of warm-up at most; a short run spends a tenth of its steps on it."""
 

@@ -6,21 +6,26 @@ import hashlib
 import importlib.metadata
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from hemascope.core.version import __version__
 from hemascope.data.catalog import CROP_READERS, FIELD_READERS, open_data_set
 from hemascope.data.records import CropRecord, FieldRecord
 from hemascope.recipes import Recipe
-from hemascope.train.onnx_export import MIN_HALF_SIZE
+from hemascope.train.onnx_export import MIN_HALF_SIZE, export_graph
 from hemascope.zoo.card import CARD_FILE, GRAPH_FILE, TENSORS_FILE, ModelCard, TrainingFacts
 
 SOFTWARE = ("torch", "numpy", "opencv-python-headless", "onnx", "onnxscript", "safetensors")
+
+
+MAX_DIFFERENCE = 1e-3
+"""Greatest difference of graph and module, relative to an output's largest magnitude: the two add in another order."""
 
 
 def data_digests(names: Iterable[str], root: Path) -> dict[str, dict[str, str]]:
@@ -97,24 +102,63 @@ def load_tensors(module: nn.Module, state: dict[str, torch.Tensor]) -> None:
     module.load_state_dict({name: value.to(own[name].dtype) if name in own else value for name, value in state.items()})
 
 
-def write_model(folder: Path, partial: Path, card: ModelCard, text: str) -> Path:
-    """Complete a model folder and move it into place.
+@dataclass(frozen=True)
+class Export:
+    """How a module becomes a graph.
+
+    Attributes
+    ----------
+    module
+        As it answers, in evaluation mode, its large weights rounded to half precision.
+    example
+        An input N x 3 x H x W.
+    outputs
+        Names of the outputs.
+    dynamic
+        Axis to ``torch.export.Dim`` expression, for those that may vary.
+    """
+
+    module: nn.Module
+    example: Tensor
+    outputs: tuple[str, ...]
+    dynamic: dict[int, object]
+
+
+def pack_model(folder: Path, export: Export, card: ModelCard, describe: Callable[[ModelCard], str]) -> ModelCard:
+    """Write graph, tensors and cards beside their place, then move the whole folder there.
 
     Parameters
     ----------
     folder
-        Where it goes; an older one is replaced.
-    partial
-        A folder beside it that holds graph and tensors.
+        Where the model goes; an older one is replaced.
     card
-        The card without ``files``.
-    text
-        The card for readers, written as README.md.
+        The card without the files' digests.
+    describe
+        A card to the text for readers, written as README.md.
+
+    Returns
+    -------
+    The card as written.
+
+    Raises
+    ------
+    WeightsError
+        If graph and module disagree.
     """
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    difference = export_graph(
+        export.module, export.example, partial / GRAPH_FILE, export.outputs, export.dynamic, MAX_DIFFERENCE
+    )
+    save_tensors(export.module, partial / TENSORS_FILE)
     files = {name: hashlib.sha256((partial / name).read_bytes()).hexdigest() for name in (GRAPH_FILE, TENSORS_FILE)}
-    whole = card.model_copy(update={"files": files})
-    (partial / CARD_FILE).write_text(json.dumps(whole.model_dump(mode="json"), indent=2) + "\n")
-    (partial / "README.md").write_text(text)
+    figures = {name: round(value, 6) for name, value in (card.validation | {"graph_difference": difference}).items()}
+    whole = card.model_copy(update={"files": files, "validation": figures})
+    (partial / CARD_FILE).write_text(json.dumps(whole.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
+    (partial / "README.md").write_text(describe(whole), encoding="utf-8")
+    for path in partial.iterdir():
+        path.chmod(0o644)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
-    return folder
+    return whole

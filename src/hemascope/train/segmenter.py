@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,14 +15,13 @@ from hemascope.nets.star_net import StarNet
 from hemascope.recipes import SegmenterTrainingRecipe
 from hemascope.train.augment import ColorJitter, degrade_optics, jitter_color, uneven_light
 from hemascope.train.cells import shift_range, to_input
-from hemascope.train.checkpoints import load_checkpoint, save_checkpoint
-from hemascope.train.field_batches import draw_batches
+from hemascope.train.field_batches import draw_batch
 from hemascope.train.labeled_fields import TrainingField, load_source
-from hemascope.train.optimize import RunLog, cosine_rate, set_rate, update_average, weight_groups
+from hemascope.train.loop import OnStep, train_by_steps
 from hemascope.train.star_loss import center_loss, radii_loss
 from hemascope.train.star_targets import StarTargets
 
-OnStep = Callable[[int, int, float], None]
+MAX_GRADIENT = 5.0
 RADII_SHARE = 1.0
 """Weight of the radii's loss beside the centers'."""
 
@@ -60,10 +57,9 @@ def _validate(net: StarNet, sets: dict[str, list[TrainingField]], recipe: Segmen
     net.eval()
     scores: dict[str, float] = {}
     for name, fields in sets.items():
-        batches = draw_batches(
-            [fields], [1.0], batch=16, size=recipe.crop_px, rays=recipe.rays, seed=recipe.seed + 1, start=0
+        images, targets = draw_batch(
+            [fields], [1.0], batch=16, size=recipe.crop_px, rays=recipe.rays, seed=recipe.seed + 1, step=0
         )
-        images, targets = next(batches)
         centers, reach = _loss(net, shift_range(to_input(images)), targets)
         scores |= {f"{name}.centers": float(centers), f"{name}.radii": float(reach)}
     return scores
@@ -94,33 +90,17 @@ def train_segmenter(
     """
     sets = [load_source(source, root, "train", recipe) for source in recipe.sources]
     validation = {s.data_set: load_source(s, root, "val", recipe) for s in recipe.sources}
-    net, log = build_net(recipe), RunLog(run)
-    average = copy.deepcopy(net)
-    optimizer = torch.optim.AdamW(weight_groups(net, recipe.weight_decay), lr=recipe.learning_rate)
-    state: dict[str, Any] = load_checkpoint(run / "checkpoints", {"net": net, "average": average}, optimizer) or {}
-    start = int(state.get("step", 0))
     shares = [source.weight for source in recipe.sources]
-    batches = draw_batches(
-        sets, shares, batch=recipe.batch, size=recipe.crop_px, rays=recipe.rays, seed=recipe.seed, start=start
-    )
-    for step in range(start, recipe.steps):
-        images, targets = next(batches)
-        net.train()
-        set_rate(optimizer, cosine_rate(step, recipe.steps, recipe.learning_rate))
-        generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
-        centers, reach = _loss(net, augment(images, generator), targets)
-        loss = centers + RADII_SHARE * reach
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-        optimizer.step()
-        update_average(average, net, recipe.ema, step)
-        done = step + 1
-        on_step(done, recipe.steps, loss.item())
-        if done % log_every == 0:
-            log.write(done, loss=round(loss.item(), 4), centers=round(centers.item(), 4), radii=round(reach.item(), 4))
-        if done % recipe.checkpoint_every == 0 or done == recipe.steps:
-            save_checkpoint(run / "checkpoints", done, {"net": net, "average": average}, optimizer, {})
-        if done % recipe.validate_every == 0 or done == recipe.steps:
-            log.write(done, validation=_validate(average, validation, recipe))
-    return average.eval()
+    net = build_net(recipe)
+
+    def loss_of(step: int, seed: int) -> dict[str, Tensor]:
+        images, targets = draw_batch(
+            sets, shares, batch=recipe.batch, size=recipe.crop_px, rays=recipe.rays, seed=recipe.seed, step=step
+        )
+        centers, reach = _loss(net, augment(images, torch.Generator().manual_seed(seed)), targets)
+        return {"centers": centers, "radii": RADII_SHARE * reach}
+
+    def validate(average: StarNet) -> dict[str, float]:
+        return _validate(average, validation, recipe)
+
+    return train_by_steps(recipe, run, net, loss_of, validate, on_step, max_gradient=MAX_GRADIENT, log_every=log_every)

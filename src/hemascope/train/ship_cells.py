@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,16 +17,16 @@ from hemascope.recipes import CellTrainingRecipe
 from hemascope.stats.temperature import fit_temperature, negative_log_likelihood
 from hemascope.train.cells import augment, predict
 from hemascope.train.crop_batches import LabeledCrops, load_crops
-from hemascope.train.onnx_export import export, round_weights
+from hemascope.train.onnx_export import round_weights
 from hemascope.train.package import (
+    Export,
     attributions,
     describe_credits,
     describe_data,
-    save_tensors,
+    pack_model,
     training_facts,
-    write_model,
 )
-from hemascope.zoo.card import GRAPH_FILE, TENSORS_FILE, ModelCard
+from hemascope.zoo.card import ModelCard
 
 SHRINKAGE = 0.1
 """Share of the identity in the covariance: keeps directions without variance from ruling the distance."""
@@ -132,16 +131,6 @@ def ship_cells(recipe: CellTrainingRecipe, root: Path, net: CellNet, folder: Pat
         "anomaly_threshold": anomaly_threshold(head, [out.embeddings for out in outputs]),
     }
     names = [source.data_set for source in recipe.sources]
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    shipped = ShippedCellNet(net, head).eval()
-    example = torch.rand(3, 3, recipe.crop_px, recipe.crop_px) * 2
-    batch = torch.export.Dim("batch", min=1, max=1024)
-    figures["graph_difference"] = export(
-        shipped, example, partial / GRAPH_FILE, ("logits", "embedding", "distance"), {0: batch}, tolerance=1e-3
-    )
-    save_tensors(shipped, partial / TENSORS_FILE)
     card = ModelCard(
         task="classify",
         name=recipe.name,
@@ -150,11 +139,14 @@ def ship_cells(recipe: CellTrainingRecipe, root: Path, net: CellNet, folder: Pat
         attribution=attributions(names),
         files={},
         spec=spec,
-        validation={key: round(value, 6) for key, value in figures.items()},
+        validation=figures,
         training=training_facts(recipe, command, recipe.seed, names, root),
     )
-    write_model(folder, partial, card, describe_classifier(card))
-    return card
+    example = torch.rand(3, 3, recipe.crop_px, recipe.crop_px) * 2
+    batch = torch.export.Dim("batch", min=1, max=1024)
+    shipped = ShippedCellNet(net, head).eval()
+    graph = Export(shipped, example, ("logits", "embedding", "distance"), {0: batch})
+    return pack_model(folder, graph, card, describe_classifier)
 
 
 def describe_classifier(card: ModelCard) -> str:

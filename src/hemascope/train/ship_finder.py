@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hemascope.cells.network import FinderSpec, NetworkSegmenter
+from hemascope.cells.network import GRANULE, FinderSpec, NetworkSegmenter
 from hemascope.core.errors import DataSetError
 from hemascope.core.geometry import Box
 from hemascope.core.provenance import ModelIdentity
@@ -27,16 +26,16 @@ from hemascope.nets.star_net import STRIDE, StarNet
 from hemascope.recipes import SegmenterTrainingRecipe
 from hemascope.train.crop_batches import read_rgb
 from hemascope.train.labeled_fields import LEAST_VISIBLE, paint_random_field, painting_seeds, scale_of
-from hemascope.train.onnx_export import export, round_weights
+from hemascope.train.onnx_export import round_weights
 from hemascope.train.package import (
+    Export,
     attributions,
     describe_credits,
     describe_data,
-    save_tensors,
+    pack_model,
     training_facts,
-    write_model,
 )
-from hemascope.zoo.card import GRAPH_FILE, TENSORS_FILE, ModelCard
+from hemascope.zoo.card import ModelCard
 
 SWEEP = np.round(np.arange(0.1, 0.7, 0.02), 2)
 """Thresholds tried for each kind."""
@@ -168,19 +167,6 @@ def ship_finder(recipe: SegmenterTrainingRecipe, root: Path, net: StarNet, folde
         tallies = {name: tally(segmenter, records, kind) for name, records in fields.items()}
         thresholds[kind] = choose_threshold(list(tallies.values()))
         figures |= {f"{name}.{kind}.f1": t.f1(thresholds[kind]) for name, t in tallies.items() if t.labeled}
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    granules = torch.export.Dim("height", min=1, max=256), torch.export.Dim("width", min=1, max=256)
-    figures["graph_difference"] = export(
-        shipped,
-        torch.rand(1, 3, 96, 160) * 2,
-        partial / GRAPH_FILE,
-        ("heat", "radii"),
-        {2: 32 * granules[0], 3: 32 * granules[1]},
-        tolerance=1e-3,
-    )
-    save_tensors(shipped, partial / TENSORS_FILE)
     names = [source.data_set for source in recipe.sources]
     card = ModelCard(
         task="find",
@@ -195,11 +181,12 @@ def ship_finder(recipe: SegmenterTrainingRecipe, root: Path, net: StarNet, folde
             "stride": STRIDE,
             "thresholds": {kind.value: value for kind, value in thresholds.items()},
         },
-        validation={key: round(value, 6) for key, value in figures.items()},
+        validation=figures,
         training=training_facts(recipe, command, recipe.seed, names, root),
     )
-    write_model(folder, partial, card, describe_finder(card))
-    return card
+    height, width = (GRANULE * torch.export.Dim(side, min=1, max=256) for side in ("height", "width"))
+    graph = Export(shipped, torch.rand(1, 3, 96, 160) * 2, ("heat", "radii"), {2: height, 3: width})
+    return pack_model(folder, graph, card, describe_finder)
 
 
 def describe_finder(card: ModelCard) -> str:

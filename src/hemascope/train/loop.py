@@ -1,0 +1,86 @@
+"""The training loop: seeded, by steps, resumable; what is learned is handed in."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from hemascope.recipes import TrainingRecipe
+from hemascope.train.checkpoints import load_checkpoint, save_checkpoint
+from hemascope.train.optimize import RunLog, cosine_rate, set_rate, update_average, weight_groups
+
+Net = TypeVar("Net", bound=nn.Module)
+
+OnStep = Callable[[int, int, float], None]
+"""Called after every step with the step, the number of steps and the loss."""
+
+LossOfStep = Callable[[int, int], dict[str, Tensor]]
+"""A step and its seed to the parts of the loss, which are added up; a step's batch depends on these two alone."""
+
+
+def train_by_steps(
+    recipe: TrainingRecipe,
+    run: Path,
+    net: Net,
+    loss_of: LossOfStep,
+    validate: Callable[[Net], dict[str, float]],
+    on_step: OnStep,
+    *,
+    max_gradient: float,
+    log_every: int = 25,
+) -> Net:
+    """Train until the recipe's last step, resuming from the run folder's newest checkpoint.
+
+    Parameters
+    ----------
+    run
+        The run folder: ``log.jsonl`` and ``checkpoints`` go there.
+    net
+        Trained in place.
+    validate
+        Figures of a network on validation splits.
+    max_gradient
+        Norm at which the gradient is clipped: a batch of odd labels must not throw the weights away.
+    log_every
+        Steps between lines of the log.
+
+    Returns
+    -------
+    The moving average of the network, in evaluation mode.
+    """
+    log, average = RunLog(run), copy.deepcopy(net)
+    optimizer = torch.optim.AdamW(weight_groups(net, recipe.weight_decay), lr=recipe.learning_rate)
+    models: dict[str, nn.Module] = {"net": net, "average": average}
+    state: dict[str, Any] = load_checkpoint(run / "checkpoints", models, optimizer) or {}
+    for step in range(int(state.get("step", 0)), recipe.steps):
+        set_rate(optimizer, cosine_rate(step, recipe.steps, recipe.learning_rate))
+        parts = _take_step(net, optimizer, loss_of, step, recipe.seed * 1_000_003 + step, max_gradient)
+        update_average(average, net, recipe.ema, step)
+        done, is_last = step + 1, step + 1 == recipe.steps
+        on_step(done, recipe.steps, sum(parts.values()))
+        if done % log_every == 0:
+            log.write(done, loss=round(sum(parts.values()), 4), **{key: round(part, 4) for key, part in parts.items()})
+        if done % recipe.checkpoint_every == 0 or is_last:
+            save_checkpoint(run / "checkpoints", done, models, optimizer, {})
+        if done % recipe.validate_every == 0 or is_last:
+            log.write(done, validation=validate(average))
+    return average.eval()
+
+
+def _take_step(
+    net: nn.Module, optimizer: torch.optim.Optimizer, loss_of: LossOfStep, step: int, seed: int, max_gradient: float
+) -> dict[str, float]:
+    """Return the parts of the loss of one step."""
+    net.train()
+    torch.manual_seed(seed)
+    parts = loss_of(step, seed)
+    optimizer.zero_grad()
+    torch.stack(list(parts.values())).sum().backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(net.parameters(), max_gradient)
+    optimizer.step()
+    return {name: part.item() for name, part in parts.items()}
