@@ -17,9 +17,10 @@ from hemascope import wiring
 from hemascope.app.analyze import ARTEFACTS, AnalysisRequest, analyze
 from hemascope.app.analyzer import Analyzer
 from hemascope.app.provenance import gather_provenance
+from hemascope.app.statements import statements
 from hemascope.core.errors import NoImagesError, OutputError
-from hemascope.core.report import FailedInput, FieldResult, SmearReport
-from hemascope.core.smear import QcStatus
+from hemascope.core.report import FailedInput, FieldResult, FieldSummary, SmearReport
+from hemascope.core.smear import QcStatus, QcVerdict
 from hemascope.core.taxonomy import CellKind
 from hemascope.core.units import ScaleSource
 from hemascope.export.report_json import ReportJsonSink
@@ -161,7 +162,21 @@ def test_an_estimated_scale_is_said(smear: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare.bmp"
     Image.open(next(iter(sorted(smear.iterdir())))).convert("RGB").save(bare)
     report = run_on(discover([bare]), tmp_path / "out", wiring.build_analyzer())
-    assert any("scale was estimated" in statement for statement in report.statements)
+    assert any("The scale of 1 of 1 fields was estimated" in statement for statement in report.statements)
+
+
+@pytest.mark.parametrize("source", list(ScaleSource))
+def test_a_scale_that_is_not_known_is_said(source: ScaleSource) -> None:
+    field = FieldSummary("f", "", "", 10, 10, 0.1, source.value, QcVerdict(), {}, {})
+    said = " ".join(statements([field], [], [], wiring.load_prior("even")))
+    assert ("nothing can be said of macrocytosis" in said) == (source is ScaleSource.ESTIMATED)
+    assert ("was assumed" in said) == (source is ScaleSource.ASSUMED)
+
+
+def test_a_gray_field_is_said_to_be_untypable(smear: Path, tmp_path: Path, analyzer: Analyzer) -> None:
+    Image.open(discover([smear])[0].path).convert("L").save(tmp_path / "gray.png")
+    report = run_on(discover([tmp_path / "gray.png"]), tmp_path / "out", analyzer)
+    assert any("hold no color" in statement for statement in report.statements)
 
 
 def test_the_same_input_gives_the_same_cells(smear: Path, tmp_path: Path, analyzer: Analyzer) -> None:

@@ -195,7 +195,6 @@ def test_absolute_sizes_are_stated_only_at_a_known_scale(render: Render, source:
     known = source in (ScaleSource.METADATA, ScaleSource.STATED)
     assert ("Area, µm²" in page.text) == known
     assert ("Area, relative" in page.text) == (not known)
-    assert ("no statement on absolute cell size is made" in page.text) == (not known)
     if not known:
         row = re.search(r"Red cell \d+ ([\d.]+)", page.text)
         assert row

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hemascope.app.analyzer import Analyzer
+from hemascope.app.statements import statements
 from hemascope.core.errors import NoImagesError, OutputError
 from hemascope.core.ports import ResultSink
 from hemascope.core.provenance import Provenance
 from hemascope.core.report import FailedInput, FieldResult, FieldSummary, SmearReport
 from hemascope.core.smear import QcStatus
-from hemascope.core.units import ScaleSource
 from hemascope.recipes import Prior
 from hemascope.reporting.differential import compute_differential, summarize
 from hemascope.sources.discover import Source
@@ -123,44 +123,16 @@ def _report(request: AnalysisRequest, summaries: Sequence[FieldSummary], failed:
         failed=tuple(failed),
         differential=compute_differential(summaries, request.prior.name, shares),
         excluded_fields=excluded,
-        statements=_statements(summaries, failed, excluded, request.prior),
+        statements=statements(summaries, failed, excluded, request.prior),
         provenance=request.provenance,
     )
 
 
 def _title(sources: Sequence[Source]) -> str:
-    folders = {source.path.parent.name or str(source.path.parent) for source in sources}
+    folders = {"/".join(source.path.parent.absolute().parts[-2:]) for source in sources}
     if len(sources) == 1:
         return sources[0].path.name
     return f"{len(sources)} fields of {', '.join(sorted(folders)[:3])}{' and others' if len(folders) > 3 else ''}"
-
-
-def _statements(
-    summaries: Sequence[FieldSummary], failed: Sequence[FailedInput], excluded: Sequence[str], prior: Prior
-) -> tuple[str, ...]:
-    """Return the limits a reader must know."""
-    said = [
-        "Research use only: not for diagnosis.",
-        "The classifier has seen no blasts, abnormal lymphocytes, plasma cells or smudge cells. It leaves what looks "
-        "unlike its training cells unidentified, but a blast can still be typed as a normal cell: look at the gallery.",
-        f"Types are given under the prior '{prior.name}': {prior.source}",
-    ]
-    sources = {summary.scale_source for summary in summaries}
-    if ScaleSource.ESTIMATED in sources:
-        said.append(
-            "The scale was estimated from the median red cell, taken as 7.5 um: sizes are relative to it, and nothing "
-            "can be said of macrocytosis or microcytosis. Give --mpp for absolute sizes."
-        )
-    if ScaleSource.ASSUMED in sources:
-        said.append(
-            "For some fields there were too few red cells to estimate the scale, and 0.1 um per pixel was assumed: "
-            "what was found there may be wrong. Give --mpp."
-        )
-    if excluded:
-        said.append(f"{len(excluded)} of {len(summaries)} fields failed quality control and are not in the counts.")
-    if failed:
-        said.append(f"{len(failed)} files could not be read; they are listed under quality.")
-    return tuple(said)
 
 
 def _nothing_read(failed: Sequence[FailedInput]) -> str:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hemascope.core.report import FieldSummary, SmearReport
 from hemascope.core.smear import QcStatus
 from hemascope.core.taxonomy import DISPLAY_COLORS, DISPLAY_NAMES, UNIDENTIFIED, CellKind, CellType
-from hemascope.core.units import ScaleSource
 from hemascope.reporting import figures
 from hemascope.reporting.detail import Detail, preview_at
 from hemascope.reporting.galleries import Galleries
@@ -131,7 +130,6 @@ def _context(report: SmearReport, galleries: Galleries, sizes: SizeTable) -> dic
     """Return all that the templates read but the fields themselves."""
     statuses = Counter(field.verdict.status.value for field in report.fields)
     sources = Counter(field.scale_source for field in report.fields)
-    absolute = {ScaleSource.METADATA.value, ScaleSource.STATED.value}
     return {
         "report": report,
         "css": _style(),
@@ -143,7 +141,6 @@ def _context(report: SmearReport, galleries: Galleries, sizes: SizeTable) -> dic
         "findings_total": statuses["warn"] + statuses["fail"],
         "max_failed": MAX_FAILED,
         "sources": sources,
-        "relative_scale": sum(count for source, count in sources.items() if source not in absolute),
         "span": figures.plot_span(report.differential.types.values()),
         "implications": figures.implications(report.differential.white_cells),
         "galleries": [(label, galleries.of(label), galleries.totals[label]) for label in GALLERY_ORDER],

@@ -1,0 +1,62 @@
+"""What a reader of a report must know before the numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from hemascope.core.report import FailedInput, FieldSummary
+from hemascope.core.units import RED_CELL_DIAMETER, ScaleSource
+from hemascope.recipes import Prior
+
+ALWAYS = (
+    "Research use only: not for diagnosis.",
+    "The classifier has seen no blasts, abnormal lymphocytes, plasma cells or smudge cells. It leaves what looks "
+    "unlike its training cells unidentified, but a blast can still be typed as a normal cell: look at the gallery.",
+)
+"""Said in every report, the use first."""
+
+GRAY = "gray image"
+"""How the reader notes that a file held no color."""
+
+
+def statements(
+    fields: Sequence[FieldSummary], failed: Sequence[FailedInput], excluded: Sequence[str], prior: Prior
+) -> tuple[str, ...]:
+    """Return the limits of a report, in words.
+
+    Parameters
+    ----------
+    fields, failed, excluded
+        What was analyzed, what could not be read, and the ids of what failed quality control.
+    prior
+        In force.
+    """
+    said = [*ALWAYS, f"Types are given under the prior '{prior.name}': {prior.source}"]
+    said += _of_scale(Counter(field.scale_source for field in fields), len(fields))
+    gray = sum(any(GRAY in note for note in field.notes) for field in fields)
+    if gray:
+        said.append(
+            f"{gray} of {len(fields)} fields hold no color. Types were learned in color: do not rely on them there."
+        )
+    if excluded:
+        said.append(f"{len(excluded)} of {len(fields)} fields failed quality control and are not in the counts.")
+    if failed:
+        said.append(f"{len(failed)} files could not be read; they are listed under quality.")
+    return tuple(said)
+
+
+def _of_scale(sources: Counter[str], total: int) -> list[str]:
+    said = []
+    if sources[ScaleSource.ESTIMATED]:
+        said.append(
+            f"The scale of {sources[ScaleSource.ESTIMATED]} of {total} fields was estimated from the median red cell, "
+            f"taken as {RED_CELL_DIAMETER:g} um: sizes there are relative to it, and nothing can be said of "
+            "macrocytosis or microcytosis. Give --mpp for absolute sizes."
+        )
+    if sources[ScaleSource.ASSUMED]:
+        said.append(
+            f"For {sources[ScaleSource.ASSUMED]} of {total} fields there were too few red cells to estimate the scale, "
+            "and 0.1 um per pixel was assumed: what was found there may be wrong. Give --mpp."
+        )
+    return said
