@@ -48,8 +48,8 @@ test-all: $(VENV)/.installed-dev  ## Run every test.
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 check: $(VENV)/.installed-dev  ## Lint, types, import contracts.
-	@$(BIN)/ruff check src tests
-	@$(BIN)/ruff format --check src tests
+	@$(BIN)/ruff check src tests docs
+	@$(BIN)/ruff format --check src tests docs
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 

@@ -62,7 +62,7 @@ class Analyzer:
     judge: Judge
     scale: Scale | None = None
     scale_sample: int = 12
-    _scales: dict[tuple[Path, int, int], Scale] = field(default_factory=dict, repr=False)
+    _scales: dict[tuple[Path, int, int], Scale] = field(default_factory=dict, init=False, repr=False)
 
     def results(self, sources: Sequence[Source]) -> Iterator[FieldResult | FailedInput]:
         """Yield one result a source, in order; a file that cannot be read yields what is wrong with it.

@@ -34,7 +34,7 @@ class ClassifierSpec:
     training_shares
         Share of each type in the validation split: the prior its probabilities hold under.
     anomaly_threshold
-        Distance that 1% of validation cells exceed.
+        Distance that 1% of the first source's validation cells exceed, and at most 5% of any other source's.
     """
 
     crop_px: int
