@@ -37,6 +37,9 @@ from hemascope.train.package import (
 )
 from hemascope.zoo.card import ModelCard
 
+BETA = {CellKind.WHITE_CELL: 2.0, CellKind.RED_CELL: 1.0, CellKind.PLATELET: 1.0}
+"""Weight of recall over precision: a white cell that is missed is lost, a false one is seen in the gallery."""
+
 SWEEP = np.round(np.arange(0.1, 0.7, 0.02), 2)
 """Thresholds tried for each kind."""
 
@@ -66,11 +69,20 @@ class Tally:
     matched: NDArray[np.bool_]
     labeled: int
 
-    def f1(self, threshold: float) -> float:
-        """Return the harmonic mean of precision and recall at a threshold."""
+    def f_score(self, threshold: float, beta: float = 1.0) -> float:
+        """Return the F score at a threshold: recall counts ``beta`` times as much as precision."""
         above = self.scores >= threshold
         hits = int(self.matched[above].sum())
-        return 2 * hits / max(int(above.sum()) + self.labeled, 1)
+        return (1 + beta**2) * hits / max(int(above.sum()) + beta**2 * self.labeled, 1)
+
+    @classmethod
+    def pooled(cls, tallies: Sequence[Self]) -> Self:
+        """Return one tally over several data sets: every cell counts once."""
+        return cls(
+            np.concatenate([t.scores for t in tallies]),
+            np.concatenate([t.matched for t in tallies]),
+            sum(t.labeled for t in tallies),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,8 +128,8 @@ def tally(segmenter: NetworkSegmenter, fields: Sequence[ValidationField], kind: 
     return Tally(np.array(scores, np.float64), np.array(matched, bool), labeled)
 
 
-def choose_threshold(tallies: Sequence[Tally]) -> float:
-    """Return the threshold of highest F1, averaged over data sets that label the kind; the middle of a tie.
+def choose_threshold(tallies: Sequence[Tally], beta: float) -> float:
+    """Return the threshold of highest F score over all data sets that label the kind; the middle of a tie.
 
     Raises
     ------
@@ -127,8 +139,9 @@ def choose_threshold(tallies: Sequence[Tally]) -> float:
     usable = [t for t in tallies if t.labeled]
     if not usable:
         raise DataSetError("a kind of cell is in no validation split; add a data set to the recipe that labels it")
-    means = np.array([np.mean([t.f1(float(threshold)) for t in usable]) for threshold in SWEEP])
-    best = SWEEP[means >= means.max() - 1e-9]
+    whole = Tally.pooled(usable)
+    scores = np.array([whole.f_score(float(threshold), beta) for threshold in SWEEP])
+    best = SWEEP[scores >= scores.max() - 1e-9]
     return float(best[len(best) // 2])
 
 
@@ -165,8 +178,8 @@ def ship_finder(recipe: SegmenterTrainingRecipe, root: Path, net: StarNet, folde
     figures: dict[str, float] = {}
     for kind in CellKind:
         tallies = {name: tally(segmenter, records, kind) for name, records in fields.items()}
-        thresholds[kind] = choose_threshold(list(tallies.values()))
-        figures |= {f"{name}.{kind}.f1": t.f1(thresholds[kind]) for name, t in tallies.items() if t.labeled}
+        thresholds[kind] = choose_threshold(list(tallies.values()), BETA[kind])
+        figures |= {f"{name}.{kind}.f1": t.f_score(thresholds[kind]) for name, t in tallies.items() if t.labeled}
     names = [source.data_set for source in recipe.sources]
     card = ModelCard(
         task="find",
