@@ -39,7 +39,7 @@ def noisy(pixels: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
 
 
 def dimmed(pixels: NDArray[np.uint8], factor: float | NDArray[np.float64]) -> NDArray[np.uint8]:
-    return np.clip(np.rint(pixels * factor), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(pixels * factor), 0, 255), np.uint8)
 
 
 def with_bar(pixels: NDArray[np.uint8], color: tuple[int, int, int], *, vertical: bool = False) -> NDArray[np.uint8]:
@@ -52,6 +52,28 @@ def with_bar(pixels: NDArray[np.uint8], color: tuple[int, int, int], *, vertical
     return out
 
 
+def with_label(
+    pixels: NDArray[np.uint8], text: str, color: tuple[int, int, int], place: tuple[int, int] = (20, 460)
+) -> NDArray[np.uint8]:
+    out = pixels.copy()
+    cv2.putText(out, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.8, color, 2, cv2.LINE_AA)
+    return out
+
+
+def crowd(cover: float, seed: int = 0) -> NDArray[np.uint8]:
+    """Red cells thrown at random, absorbing where they lie on each other, until they cover ``cover`` of the field."""
+    rng = np.random.default_rng(seed)
+    light = np.ones((480, 640, 3), np.float32)
+    passed = np.array(CELL, np.float32) / np.array(BACKGROUND, np.float32)
+    inside = np.zeros(light.shape[:2], np.uint8)
+    while inside.mean() < cover:
+        disk = np.zeros_like(inside)
+        cv2.circle(disk, (int(rng.integers(0, 640)), int(rng.integers(0, 480))), 37, 1, -1)
+        light = np.where(disk[..., None] > 0, light * passed, light)
+        inside |= disk
+    return noisy(blurred(np.asarray(np.rint(light * np.array(BACKGROUND)), np.uint8), 0.12), 2.0)
+
+
 def with_frame(pixels: NDArray[np.uint8], side: int, color: int = 0) -> NDArray[np.uint8]:
     out = pixels.copy()
     out[:side], out[-side:], out[:, :side], out[:, -side:] = color, color, color, color
@@ -60,7 +82,7 @@ def with_frame(pixels: NDArray[np.uint8], side: int, color: int = 0) -> NDArray[
 
 def jpeg(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     _, data = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+    return np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[..., ::-1])
 
 
 def field(pixels: NDArray[np.uint8], mpp: float | None = MPP) -> Field:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hemascope.core.cell import Cell
 from hemascope.core.smear import Field, QcReason, QcStatus, QcVerdict
-from hemascope.qc import artifacts, density, exposure
+from hemascope.qc import artifacts, density, exposure, lettering
 from hemascope.qc.focus import edge_width_um
 from hemascope.qc.view import View, microns_per_view_pixel, view_of
 
@@ -36,6 +36,9 @@ class QcThresholds:
         0.13 to 0.8; below 0.04 it is noise that is split in two.
     evenness_warn, evenness_fail
         Darkest over brightest background, 0 to 1. Usual fields lie above 0.6; at 0.25 the corners have two bits less.
+    background_misfit
+        How far the bright parts of a field lie, in the median, from a smooth light, as a fraction of it. Fields with
+        fallen light lie below 0.03, dense monolayers below 0.2; above, too little background is left to judge light.
     sparse_area, crowded_area
         Fraction of the field covered by cells: below, no monolayer; above, cells lie on each other and are not told
         apart. Usual fields lie at 0.05 to 0.71. Both warn only.
@@ -59,6 +62,7 @@ class QcThresholds:
     contrast_fail: float = 0.04
     evenness_warn: float = 0.6
     evenness_fail: float = 0.25
+    background_misfit: float = 0.2
     sparse_area: float = 0.03
     crowded_area: float = 0.75
     sparse_red_cells: float = 5.0
@@ -98,9 +102,11 @@ def assess(field: Field, cells: Sequence[Cell] | None = None, thresholds: QcThre
 def _measures(field: Field, view: View, cells: Sequence[Cell] | None) -> dict[str, float]:
     frame = view.margins.fraction(field.height, field.width)
     mpp = microns_per_view_pixel(field, view)
+    inner = view.margins.inside(field.pixels)
     optional = {
         "edge_width_um": None if mpp is None else edge_width_um(field, view, mpp),
         "red_cells_per_10000_um2": None if cells is None else density.red_cells_per_10000_um2(field, cells, frame),
+        "outlined_area_fraction": None if cells is None else density.outlined_fraction(field, view, cells),
     }
     measures = {
         "background_level": exposure.background_level(view),
@@ -108,9 +114,11 @@ def _measures(field: Field, view: View, cells: Sequence[Cell] | None) -> dict[st
         "clipped_background_fraction": exposure.clipped_background(view),
         "contrast_fraction": view.separation,
         "light_evenness_fraction": exposure.light_evenness(view),
+        "background_misfit_fraction": min(1.0, view.light_misfit),
         "cell_area_fraction": density.cell_area_fraction(view),
         "frame_fraction": frame,
-        "painted_lines_count": float(artifacts.painted_bars(view.margins.inside(field.pixels))),
+        "painted_lines_count": float(artifacts.painted_bars(inner)),
+        "painted_glyphs_count": float(lettering.painted_glyphs(inner)),
     }
     return measures | {name: value for name, value in optional.items() if value is not None}
 
@@ -157,6 +165,8 @@ def _light_reasons(m: Mapping[str, float], t: QcThresholds) -> Iterator[QcReason
         "black_areas", "{value:.0%} of the field is pure black; at most {limit:.0%} should be.",
         m["clipped_dark_fraction"], t.clipped_dark_warn, t.clipped_dark_fail,
     )  # fmt: skip
+    if m["background_misfit_fraction"] > t.background_misfit:
+        return  # what varies is not light but how little background there is: the field is crowded
     yield from _below(
         "uneven_light", "The darkest background has {value:.0%} of the light of the brightest; "
         "at least {limit:.0%} is needed.", m["light_evenness_fraction"], t.evenness_warn, t.evenness_fail,
@@ -172,15 +182,25 @@ def _density_reasons(m: Mapping[str, float], t: QcThresholds) -> Iterator[QcReas
             "sparse",
             f"There are {count:.1f} red cells per 10,000 um2; a monolayer has at least {t.sparse_red_cells:.0f}.",
         )
-    if area > t.crowded_area:
-        yield _warn(
-            "crowded", f"Cells cover {area:.0%} of the field; over {t.crowded_area:.0%} they lie on each other."
-        )
-    elif count is not None and count > t.crowded_red_cells:
-        yield _warn(
-            "crowded",
-            f"There are {count:.0f} red cells per 10,000 um2; over {t.crowded_red_cells:.0f} they lie on each other.",
-        )
+    message = _crowding(m, t)
+    if message:
+        yield _warn("crowded", message)
+
+
+def _crowding(m: Mapping[str, float], t: QcThresholds) -> str | None:
+    """Return the first sign of a crowded field in words, or None."""
+    covered = max(m["cell_area_fraction"], m.get("outlined_area_fraction", 0.0))
+    if covered > t.crowded_area:
+        return f"Cells cover {covered:.0%} of the field; over {t.crowded_area:.0%} they lie on each other."
+    count = m.get("red_cells_per_10000_um2", 0.0)
+    if count > t.crowded_red_cells:
+        limit = f"over {t.crowded_red_cells:.0f} they lie on each other."
+        return f"There are {count:.0f} red cells per 10,000 um2; {limit}"
+    misfit = m["background_misfit_fraction"]
+    if misfit > t.background_misfit and m["cell_area_fraction"] >= _EMPTY_AREA:
+        limit = f"over {t.background_misfit:.0%} hardly any background is left between cells."
+        return f"Bright parts of the field differ by {misfit:.0%} from an even light; {limit}"
+    return None
 
 
 def _artifact_reasons(m: Mapping[str, float], t: QcThresholds) -> Iterator[QcReason]:
@@ -193,6 +213,9 @@ def _artifact_reasons(m: Mapping[str, float], t: QcThresholds) -> Iterator[QcRea
         yield _warn(
             "painted_lines", f"{lines} straight painted line(s) such as a scale bar lie on the field; 0 should."
         )
+    glyphs = round(m["painted_glyphs_count"])
+    if glyphs:
+        yield _warn("painted_text", f"{glyphs} painted letters or digits lie on the field; 0 should.")
 
 
 def _above(code: str, sentence: str, value: float, warn: float, fail: float) -> Iterator[QcReason]:

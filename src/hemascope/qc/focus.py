@@ -35,16 +35,30 @@ def edge_width_um(field: Field, view: View, view_mpp: float) -> float | None:
     view_mpp
         um per pixel of the view.
     """
-    widths = []
     inner = view.margins.inside(field.pixels)
-    for rows, columns in _tiles(view.cells.shape, _TILE_UM / view_mpp):
-        mask = view.cells[rows, columns]
-        top, left = round(rows.start * view.shrink), round(columns.start * view.shrink)
-        bottom, right = round(rows.stop * view.shrink), round(columns.stop * view.shrink)
-        width = _edge_width(inner[top:bottom, left:right], mask, view_mpp)
-        if width is not None:
-            widths.append(width)
+
+    def measured(tiles: list[tuple[slice, slice]]) -> list[float]:
+        widths = []
+        for rows, columns in tiles:
+            top, left = round(rows.start * view.shrink), round(columns.start * view.shrink)
+            bottom, right = round(rows.stop * view.shrink), round(columns.stop * view.shrink)
+            width = _edge_width(inner[top:bottom, left:right], view.cells[rows, columns], view_mpp)
+            if width is not None:
+                widths.append(width)
+        return widths
+
+    side = _TILE_UM / view_mpp
+    widths = measured(_tiles(view.cells.shape, side)) or measured([_fullest_tile(view.cells, side)])
     return float(np.median(widths)) if widths else None
+
+
+def _fullest_tile(cells: NDArray[np.bool_], side: float) -> tuple[slice, slice]:
+    """Return the square of ``side`` with most cells, for a field whose few cells lie between the usual ones."""
+    high, wide = (min(length, max(8, round(side))) for length in cells.shape)
+    sums = cv2.integral(cells.astype(np.uint8))
+    inside = sums[high:, wide:] - sums[:-high, wide:] - sums[high:, :-wide] + sums[:-high, :-wide]
+    top, left = (int(i) for i in np.unravel_index(int(np.argmax(inside)), inside.shape))
+    return slice(top, top + high), slice(left, left + wide)
 
 
 def _edge_width(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], mask_mpp: float) -> float | None:

@@ -35,6 +35,8 @@ class View:
         h x w float32: the channel in which cells stand out most, divided by the light; background about 1.
     light
         h x w float32: the level of the background in that channel, 0 to 255, as a smooth surface.
+    light_misfit
+        Median distance of the blocks of the picture from that surface, as a fraction of it.
     cells
         h x w bool: darker than the background by more than the threshold that splits the two best (Otsu), holes
         filled.
@@ -49,6 +51,7 @@ class View:
     rgb: NDArray[np.uint8]
     even: NDArray[np.float32]
     light: NDArray[np.float32]
+    light_misfit: float
     cells: NDArray[np.bool_]
     separation: float
     shrink: float
@@ -62,10 +65,10 @@ def view_of(field: Field) -> View:
     shrink = max(1.0, float(np.sqrt(inner.shape[0] * inner.shape[1] / VIEW_PIXELS)))
     rgb = _shrunk(inner, shrink)
     channel = _telling_channel(rgb)
-    light = light_surface(channel)
+    light, misfit = light_surface(channel)
     even = (channel / np.maximum(light, _MIN_LEVEL)).astype(np.float32)
     cells, separation = _split(even)
-    return View(rgb, even, light, cells, separation, shrink, margins)
+    return View(rgb, even, light, misfit, cells, separation, shrink, margins)
 
 
 def object_diameter(view: View) -> float | None:
@@ -91,32 +94,53 @@ def microns_per_view_pixel(field: Field, view: View) -> float | None:
     return None if diameter is None else RED_CELL_DIAMETER / diameter
 
 
-def light_surface(channel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the level of the background everywhere: a quadratic surface through the bright part of each block.
+def light_surface(channel: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
+    """Return the level of the background everywhere, and how badly it fits.
 
-    Blocks far below the surface are full of cells and are left out of a second fit.
+    The level is a quadratic surface through the bright part of each block. Blocks far below it are full of cells and
+    are left out of a second fit, for which the light of the first is divided out, so that a block in which light
+    falls off does not count as its brightest corner. The misfit is the median distance of all blocks from the
+    surface as a fraction of it: small wherever light is the cause, large where blocks hold no background.
     """
+    first = np.full(channel.shape, max(_MIN_LEVEL, float(channel.max())), np.float32)
+    for keep_all in (True, False):
+        surface, misfit = _fitted(channel, first, keep_all=keep_all)
+        first = surface
+    return surface, misfit
+
+
+def _fitted(
+    channel: NDArray[np.float32], light: NDArray[np.float32], *, keep_all: bool
+) -> tuple[NDArray[np.float32], float]:
+    level, y, x = _block_levels(channel / light)
     height, width = channel.shape
-    rows, columns = min(_BLOCKS, height), min(_BLOCKS, width)
-    levels, ys, xs = [], [], []
-    for block_rows in np.array_split(np.arange(height), rows):
-        for block_columns in np.array_split(np.arange(width), columns):
-            block = channel[block_rows[0] : block_rows[-1] + 1, block_columns[0] : block_columns[-1] + 1]
-            levels.append(np.percentile(block[::2, ::2], _BRIGHT_PERCENTILE))
-            ys.append(block_rows.mean() / height - 0.5)
-            xs.append(block_columns.mean() / width - 0.5)
-    level = np.array(levels)
-    terms = _quadratic(np.array(ys), np.array(xs))
+    level = level * light[(y * height).astype(int), (x * width).astype(int)]
+    terms = _quadratic(y - 0.5, x - 0.5)
     factors = np.linalg.lstsq(terms, level, rcond=None)[0]
     off = level - terms @ factors
     keep = off >= -max(2.0, float(np.median(np.abs(off))) * 1.5)
     if keep.sum() >= 2 * terms.shape[1]:
         factors = np.linalg.lstsq(terms[keep], level[keep], rcond=None)[0]
-    y = ((np.arange(height) + 0.5) / height - 0.5)[:, None]
-    x = ((np.arange(width) + 0.5) / width - 0.5)[None, :]
+    misfit = float(np.median(np.abs(level / np.maximum(terms @ factors, _MIN_LEVEL) - 1)))
+    rows = (np.arange(height) + 0.5)[:, None] / height - 0.5
+    columns = (np.arange(width) + 0.5)[None, :] / width - 0.5
     one, by_y, by_x, by_yy, by_xy, by_xx = factors
-    surface = one + by_y * y + by_yy * y * y + x * (by_x + by_xy * y) + by_xx * x * x
-    return np.asarray(np.clip(surface, _MIN_LEVEL, 255), np.float32)
+    surface = one + by_y * rows + by_yy * rows * rows + columns * (by_x + by_xy * rows) + by_xx * columns * columns
+    return np.asarray(np.clip(surface, _MIN_LEVEL, 255), np.float32), misfit
+
+
+def _block_levels(channel: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the bright level of each block and its center as fractions of height and width."""
+    step = 2 if min(channel.shape) >= 4 * _BLOCKS else 1
+    sample = channel[::step, ::step]
+    rows, columns = min(_BLOCKS, sample.shape[0]), min(_BLOCKS, sample.shape[1])
+    high, wide = sample.shape[0] // rows, sample.shape[1] // columns
+    blocks = sample[: rows * high, : columns * wide].reshape(rows, high, columns, wide).swapaxes(1, 2)
+    flat = blocks.reshape(rows * columns, high * wide)
+    levels: NDArray[np.float64] = np.percentile(flat, _BRIGHT_PERCENTILE, axis=1).astype(np.float64)
+    y = (np.arange(rows) + 0.5) * high / sample.shape[0]
+    x = (np.arange(columns) + 0.5) * wide / sample.shape[1]
+    return levels, np.repeat(y, columns), np.tile(x, rows)
 
 
 def _quadratic(y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -152,10 +176,12 @@ def _split(even: NDArray[np.float32]) -> tuple[NDArray[np.bool_], float]:
     small = [i for i in range(1, holes) if stats[i, cv2.CC_STAT_AREA] <= limit]
     if small:
         filled[np.isin(labels, small)] = 1
-    cells = filled.astype(bool)
+    # In a packed field the last background is no wider than a pallor: there, nothing is filled.
+    cells = (dark if filled.all() else filled).astype(bool)
     if not cells.any() or cells.all():
         return np.zeros(even.shape, bool), 0.0
-    return cells, max(0.0, float(np.median(even[~cells]) - np.median(even[dark.astype(bool)])))
+    background, cell = float(np.median(even[~cells])), float(np.median(even[dark.astype(bool)]))
+    return cells, max(0.0, 1 - cell / background) if background > 0 else 0.0
 
 
 def _pallor_area(contours: Sequence[NDArray[Any]]) -> float:
