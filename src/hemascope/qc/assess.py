@@ -38,7 +38,7 @@ class QcThresholds:
         Darkest over brightest background, 0 to 1. Usual fields lie above 0.6; at 0.25 the corners have two bits less.
     background_misfit
         How far the bright parts of a field lie, in the median, from a smooth light, as a fraction of it. Fields with
-        fallen light lie below 0.03, dense monolayers below 0.2; above, too little background is left to judge light.
+        fallen light lie below 0.07, dense monolayers below 0.2; above, too little background is left to judge light.
     sparse_area, crowded_area
         Fraction of the field covered by cells: below, no monolayer; above, cells lie on each other and are not told
         apart. Usual fields lie at 0.05 to 0.71. Both warn only.
