@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hemascope.app.analyzer import Analyzer
-from hemascope.core.errors import RecipeError, WeightsError
+from hemascope.core.errors import RecipeError
 from hemascope.core.ports import CellClassifier, ResultSink, Segmenter
 from hemascope.core.taxonomy import CellKind, CellType
 from hemascope.core.units import Scale, ScaleSource
@@ -17,6 +17,9 @@ from hemascope.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from hemascope.app.bench import BenchmarkParts
+    from hemascope.app.bench_report import WholeRun
+    from hemascope.core.report import SmearReport
+    from hemascope.sources.discover import Source
 
 PRIORS = Path(__file__).parent / "priors"
 
@@ -179,18 +182,25 @@ def benchmark_parts() -> BenchmarkParts:
     return BenchmarkParts(
         analyzer=lambda name: build_analyzer(override(AnalysisRecipe(), segmenter=name)),
         classifier=lambda: build_classifier("even"),
+        whole_run=_whole_run,
     )
 
 
-def has_network_weights() -> bool:
-    """Return whether the shipped finder is installed; without it the classical one can stand in."""
-    from hemascope.zoo.shipped import FINDER, shipped_folder
+def _whole_run(segmenter: str) -> WholeRun:
+    """Return what `hemascope analyze` does, with a segmenter by name, as a function of images and a folder."""
+    from hemascope.app.analyze import AnalysisRequest, OnResult, analyze
+    from hemascope.app.provenance import gather_provenance
 
-    try:
-        shipped_folder(FINDER)
-    except WeightsError:
-        return False
-    return True
+    recipe = override(AnalysisRecipe(), segmenter=segmenter)
+    analyzer = build_analyzer(recipe)
+
+    def run(sources: Sequence[Source], out: Path, on_result: OnResult) -> SmearReport:
+        models = [analyzer.segmenter.identity, analyzer.classifier.identity]
+        provenance = gather_provenance(recipe, models, "hemascope bench report")
+        request = AnalysisRequest(sources, out, load_prior(recipe.prior), provenance)
+        return analyze(request, analyzer, build_sinks, on_result)
+
+    return run
 
 
 def _is_installed(module: str) -> bool:

@@ -4,20 +4,28 @@ They satisfy the ports, and what they answer on the painted sets can be worked o
 """
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from hemascope.app.analyze import AnalysisRequest, OnResult, analyze
 from hemascope.app.analyzer import Analyzer
 from hemascope.app.bench import BenchmarkParts
+from hemascope.app.provenance import gather_provenance
 from hemascope.core.cell import Cell, CellCrop
 from hemascope.core.geometry import Box, Polygon
 from hemascope.core.prediction import AbstentionReason, CellPrediction
 from hemascope.core.provenance import ModelIdentity
+from hemascope.core.report import SmearReport
 from hemascope.core.smear import Field, QcVerdict
 from hemascope.core.taxonomy import CellKind, CellType
 from hemascope.core.units import Scale, ScaleSource
+from hemascope.recipes import AnalysisRecipe
+from hemascope.sources.discover import Source
 from hemascope.sources.raster import RasterReader
+from hemascope.wiring import build_sinks, load_prior
 
 
 class ColorSegmenter:
@@ -79,8 +87,15 @@ def analyzer(blind: bool) -> Analyzer:
 def parts() -> BenchmarkParts:
     """Return a network that sees everything and a classical method that is half blind."""
     return BenchmarkParts(
-        analyzer=lambda method: analyzer(blind=method == "classical"), classifier=BrightnessClassifier
+        analyzer=lambda method: analyzer(blind=method == "classical"),
+        classifier=BrightnessClassifier,
+        whole_run=lambda method: partial(_whole_run, analyzer(blind=method == "classical")),
     )
+
+
+def _whole_run(own: Analyzer, sources: Sequence[Source], out: Path, on_result: OnResult) -> SmearReport:
+    provenance = gather_provenance(AnalysisRecipe(), [], "hemascope bench report")
+    return analyze(AnalysisRequest(sources, out, load_prior("even"), provenance), own, build_sinks, on_result)
 
 
 def silent(title: str, done: int, total: int) -> None:

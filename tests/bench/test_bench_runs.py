@@ -181,7 +181,25 @@ def test_speed_times_every_stage(runs: dict[str, BenchmarkRun], generated: bool)
     assert done.baselines["classical"].keys() == metrics.keys()
 
 
-@pytest.mark.parametrize("name", ["detection", "classification", "speed"])
+def test_a_whole_run_counts_what_it_wrote(runs: dict[str, BenchmarkRun]) -> None:
+    metrics = runs["report"].measures.metrics
+    assert runs["report"].n == {"bccd": 3, "all_sets": 6}
+    for name, fields in (("bccd", 3), ("all_sets", 6)):
+        assert metrics[f"{name}.report.fields"] == fields
+        assert metrics[f"{name}.report.failed"] == 0
+        assert 0.01 < metrics[f"{name}.report.html_mib"] < 1
+        assert metrics[f"{name}.report.seconds_per_field"] > 0
+        assert metrics[f"{name}.memory.growth_mib"] is None
+    assert metrics["all_sets.report.cells"] > metrics["bccd.report.cells"] > 0
+
+
+def test_a_whole_run_without_sets_paints_its_fields() -> None:
+    done = run(None, "report", limit=2)
+    assert done.n == {"synthetic": 2}
+    assert done.measures.metrics["synthetic.report.fields"] == 2
+
+
+@pytest.mark.parametrize("name", ["detection", "classification", "speed", "report"])
 def test_the_document_has_the_documented_keys_and_is_strict_json(
     runs: dict[str, BenchmarkRun], kept_root: Path, tmp_path: Path, name: str
 ) -> None:
@@ -203,7 +221,7 @@ def test_the_document_has_the_documented_keys_and_is_strict_json(
 @pytest.mark.parametrize(
     ("name", "options", "error", "said"),
     [
-        ("accuracy", {}, InputError, "no benchmark 'accuracy'; choose one of detection, classification, speed"),
+        ("accuracy", {}, InputError, "no benchmark 'accuracy'; choose one of detection, classification, speed, report"),
         ("detection", {"segmenter": "best"}, InputError, "choose one of network, classical"),
         ("detection", {"limit": 0}, InputError, "limit of 0"),
         ("detection", {"split": "exam"}, DataSetError, "no record is in split 'exam'; choose one of test or all"),

@@ -38,7 +38,7 @@ def test_every_committed_run_says_how_it_was_made() -> None:
 
 def test_the_page_shows_each_run_with_its_command_and_figures(folder: Path, tmp_path: Path) -> None:
     page = render_page(read_runs(folder))
-    for name in ("detection", "classification", "speed"):
+    for name in ("detection", "classification", "speed", "report"):
         assert f"## {name}" in page
         assert f"`hemascope bench {name} --data DIR --split test --segmenter network`" in page
     assert "| bccd | White cell | network | 4 / 4 | 1.000 [0.398, 1.000] | 0 (0) |" in page

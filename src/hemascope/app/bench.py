@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from hemascope.app import bench_classification, bench_detection, bench_pictures, bench_speed
+from hemascope.app import bench_classification, bench_detection, bench_pictures, bench_report, bench_speed
 from hemascope.app.bench_fields import FieldAnalyzer, FieldAnswer, Progress, models_of
 from hemascope.app.bench_record import (
     BenchmarkRun,
@@ -18,6 +18,7 @@ from hemascope.app.bench_record import (
     measure_gflops,
     table_digest,
 )
+from hemascope.app.bench_report import WholeRun
 from hemascope.core.errors import DataSetError, InputError
 from hemascope.core.ports import CellClassifier
 from hemascope.core.provenance import ModelIdentity
@@ -29,7 +30,7 @@ METHODS = ("network", "classical")
 """Segmenters that a benchmark can be run with; where the first is asked for, the second is its baseline."""
 
 GENERATED_FIELDS = 20
-"""Fields made for ``speed`` where no data set is given."""
+"""Fields made for ``speed`` and ``report`` where no data set is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,13 @@ class BenchmarkParts:
         Name of a segmenter to an analyzer with it, under the default prior.
     classifier
         Makes the classifier under an even prior, which is that of the single cells it is measured on.
+    whole_run
+        Name of a segmenter to what `hemascope analyze` does with it.
     """
 
     analyzer: Callable[[str], FieldAnalyzer]
     classifier: Callable[[], CellClassifier]
+    whole_run: Callable[[str], WholeRun]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +214,33 @@ def _speed(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress)
     )
 
 
+def _report(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> _Outcome:
+    measures, n = Measures(), {}
+    with tempfile.TemporaryDirectory(prefix="hemascope-bench-") as made:
+        groups, data = _report_sources(request, Path(made))
+        for name, sources in groups.items():
+            found = bench_report.measure_whole_run(parts.whole_run(request.segmenter), name, sources, progress)
+            measures = Measures(measures.metrics | found.metrics, measures.intervals | found.intervals)
+            n[name] = len(sources)
+    return _Outcome(data, n, measures, {}, models_of(parts.analyzer(request.segmenter)), {})
+
+
+def _report_sources(
+    request: BenchmarkRequest, made: Path
+) -> tuple[dict[str, list[Source]], dict[str, dict[str, object]]]:
+    """Return bccd alone and all sets of fields together, or generated fields; and what they are."""
+    if request.root is None:
+        name, data, sources = _speed_sources(request, made)
+        return {name: list(sources)}, data
+    sets: dict[str, list[Source]] = {}
+    for name in bench_detection.DATA_SETS:
+        version = "original" if name == "bccd" else None
+        records = open_fields(name, request.root, request.split, version)[: request.limit]
+        sets[name] = [Source(record.path, f"{name}/{record.name}") for record in records]
+    data = {name: _describe_set(name, request.root, "labels not used") for name in sets}
+    return {"bccd": sets["bccd"], "all_sets": [source for sources in sets.values() for source in sources]}, data
+
+
 def _speed_sources(request: BenchmarkRequest, made: Path) -> tuple[str, dict[str, dict[str, object]], Sequence[Source]]:
     """Return the name of the set that is timed, its description, and its images."""
     if request.root is not None:
@@ -225,6 +256,7 @@ BENCHMARKS: Mapping[str, Callable[[BenchmarkRequest, BenchmarkParts, Progress], 
     "detection": _detection,
     "classification": _classification,
     "speed": _speed,
+    "report": _report,
 }
 """Name to what runs it."""
 

@@ -11,6 +11,9 @@ from hemascope.core.taxonomy import DISPLAY_NAMES, UNIDENTIFIED, CellKind, CellT
 Document = Mapping[str, Any]
 """A run as ``BenchmarkRun.document`` returns it, or as read from its file."""
 
+_MEMORY = ("settled", "end", "growth", "peak")
+"""Figures of memory of a whole run, in MiB."""
+
 _NONE = "-"
 """Stands where the labels do not define a figure."""
 
@@ -214,6 +217,24 @@ def _speed(document: Document) -> tuple[PlainTable, ...]:
     return (PlainTable("Speed and memory", tuple(columns), tuple(rows)),)
 
 
+def _report(document: Document) -> tuple[PlainTable, ...]:
+    own = _own(document)
+    names = _prefixes(document["metrics"], "html_mib")
+    rows = [
+        (
+            name.removesuffix(".report"),
+            own.count(f"{name}.fields"),
+            own.count(f"{name}.cells"),
+            own.text(f"{name}.seconds_per_field"),
+            own.text(f"{name}.html_mib", 1),
+            *(own.text(f"{name.removesuffix('.report')}.memory.{key}_mib", 0) for key in _MEMORY),
+        )
+        for name in names
+    ]
+    columns = ("Set", "Fields", "Cells", "Seconds a field", "report.html, MiB", "Memory settled, MiB", "At the end")
+    return (PlainTable("Whole runs: every artefact written", (*columns, "Growth", "Peak"), tuple(rows)),)
+
+
 def _beside(own: _Figures, others: Iterable[tuple[str, _Figures]], key: str) -> Iterable[str]:
     """Yield each baseline's figure and the ratio of the own one to it."""
     for _, figures in others:
@@ -231,4 +252,5 @@ _TABLES: Mapping[str, Callable[[Document], tuple[PlainTable, ...]]] = {
     "detection": _detection,
     "classification": _classification,
     "speed": _speed,
+    "report": _report,
 }

@@ -18,7 +18,7 @@ _PIPE_WIDTH = 180
 
 
 def bench(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="detection, classification or speed.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="detection, classification, speed or report.")],
     data: Annotated[
         Path | None,
         typer.Option("--data", metavar="DIR", envvar="HEMASCOPE_DATA", help="Folder with a folder for every set."),
@@ -38,23 +38,13 @@ def bench(
         str, typer.Option("--segmenter", metavar="METHOD", help="network (classical as baseline) or classical.")
     ] = "network",
 ) -> None:
-    """Measure recall, accuracy or speed on public data sets, with 95% intervals and counts."""
+    """Measure recall, accuracy, speed or whole runs on public data sets, with 95% intervals and counts."""
+    from hemascope import wiring
+
     run_bench(
-        shipped_parts(), name, data, split=split, json_file=json_file, pictures=pictures, limit=limit,
+        wiring.benchmark_parts(), name, data, split=split, json_file=json_file, pictures=pictures, limit=limit,
         segmenter=segmenter,
     )  # fmt: skip
-
-
-def shipped_parts() -> BenchmarkParts:
-    """Return what this installation answers with."""
-    from hemascope import wiring
-    from hemascope.app.bench import BenchmarkParts
-    from hemascope.recipes import AnalysisRecipe
-
-    return BenchmarkParts(
-        analyzer=lambda method: wiring.build_analyzer(AnalysisRecipe.model_validate({"segmenter": method})),
-        classifier=lambda: wiring.build_classifier("even"),
-    )
 
 
 def run_bench(
