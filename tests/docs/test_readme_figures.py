@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pages import README, ROOT, block, rows
 
-RUNS = {name: ROOT / "docs" / "benchmarks" / f"{name}.json" for name in ("detection", "classification", "speed")}
+RUNS = {name: ROOT / "docs" / "benchmarks" / f"{name}.json" for name in ("detection", "classification", "speed", "report")}
 NONE = "not measured yet"
 
 
