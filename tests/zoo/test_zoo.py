@@ -36,6 +36,13 @@ def test_every_shipped_model_has_a_card_for_readers_with_credits(name: str) -> N
         assert credit in text
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_a_shipped_graph_says_nothing_of_the_machine_it_was_made_on(name: str) -> None:
+    data = (shipped_folder(name) / GRAPH_FILE).read_bytes()
+    for trace in (b"stack_trace", b"site-packages", b".py", b"/src/"):
+        assert trace not in data
+
+
 def test_data_that_asks_for_credit_gets_it() -> None:
     assert "10.1016/j.dib.2020.105474" in (shipped_folder(CELL_CLASSIFIER) / "README.md").read_text(encoding="utf-8")
 

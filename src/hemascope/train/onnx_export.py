@@ -43,7 +43,7 @@ def export_graph(
     program = torch.onnx.export(
         module, (example,), None, output_names=list(names), dynamo=True, dynamic_shapes=(dynamic,), verbose=False
     )
-    model = _halve(program.model_proto)  # type: ignore[union-attr]
+    model = _halve(strip_traces(program.model_proto))  # type: ignore[union-attr]
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
     difference = _difference(module, example, path)
@@ -58,6 +58,15 @@ def round_weights(module: nn.Module) -> nn.Module:
         if tensor.is_floating_point() and tensor.numel() >= MIN_HALF_SIZE:
             tensor.copy_(tensor.half().float())
     return module
+
+
+def strip_traces(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Remove what the exporter notes beside the graph, and return it: stack traces with paths of the machine."""
+    graph = model.graph
+    for holder in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        holder.ClearField("metadata_props")
+        holder.ClearField("doc_string")
+    return model
 
 
 def _halve(model: onnx.ModelProto) -> onnx.ModelProto:
