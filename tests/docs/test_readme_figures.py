@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pages import README, ROOT, block, rows
 
-RUNS = {name: ROOT / "docs" / "benchmarks" / f"{name}.json" for name in ("detection", "classification", "speed", "report")}
+NAMES = ("detection", "classification", "speed", "report")
+RUNS = {name: ROOT / "docs" / "benchmarks" / f"{name}.json" for name in NAMES}
 NONE = "not measured yet"
 
 
