@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hemascope.cells.star_decode import decode, unit_rays
+from hemascope.cells.star_decode import decode, polygon_areas, unit_rays
 from hemascope.core.geometry import Box
 from hemascope.core.taxonomy import CellKind
 from hemascope.train.labeled_fields import outline_from_box, unknown_places
-from hemascope.train.star_targets import Shape, draw_targets, polygon_area, star_radii
+from hemascope.train.star_targets import Shape, draw_targets, star_radii
 
 RAYS = 32
 
@@ -68,12 +68,12 @@ def test_an_outline_from_a_box_follows_an_oval_that_lies_across_it() -> None:
     rows, columns = np.nonzero(stained)
     box = Box(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
     outline = outline_from_box(box, stained)
-    assert polygon_area(outline) == pytest.approx(stained.sum(), rel=0.06)
+    assert polygon_areas(outline) == pytest.approx(stained.sum(), rel=0.06)
 
 
 def test_an_outline_without_any_stain_shrinks_no_further_than_it_may() -> None:
     outline = outline_from_box(Box(10, 10, 50, 50), np.zeros((60, 60), bool))
-    assert polygon_area(outline) == pytest.approx(np.pi * (20 * 0.75) ** 2, rel=0.05)
+    assert polygon_areas(outline) == pytest.approx(np.pi * (20 * 0.75) ** 2, rel=0.05)
 
 
 def test_unlabeled_stain_is_unknown_only_for_kinds_not_labeled_completely() -> None:

@@ -22,8 +22,9 @@ from hemascope.nets.star_net import StarNet
 from hemascope.recipes import CellTrainingRecipe, CropSource, FieldSource, SegmenterTrainingRecipe
 from hemascope.synth.write import write_smear
 from hemascope.train.augment import ColorJitter, affine_matrices, blur, degrade_optics, jitter_color, resample
-from hemascope.train.cells import shift_range, to_input, train_cells
+from hemascope.train.cells import train_cells
 from hemascope.train.crop_batches import LabeledCrops, draw_batch
+from hemascope.train.images import shift_range, to_input
 from hemascope.train.optimize import RunLog, cosine_rate
 from hemascope.train.package import load_tensors
 from hemascope.train.segmenter import train_segmenter

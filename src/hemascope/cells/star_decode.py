@@ -93,7 +93,8 @@ def decode(
     return found.take(np.argsort(-found.scores, kind="stable"))
 
 
-def _polygon_area(points: NDArray[np.float32]) -> NDArray[np.float64]:
+def polygon_areas(points: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the area inside each of ... x vertices x 2 outlines, by the shoelace formula."""
     x, y = points[..., 0].astype(np.float64), points[..., 1].astype(np.float64)
     areas: NDArray[np.float64] = np.abs((x * np.roll(y, -1, axis=-1) - y * np.roll(x, -1, axis=-1)).sum(axis=-1)) / 2
     return areas
@@ -128,7 +129,7 @@ def suppress(
     contained
         Limit of the share of the smaller outline's area that lies in the better one.
     """
-    areas = _polygon_area(found.points)
+    areas = polygon_areas(found.points)
     dropped = np.zeros(len(found), bool)
     for i, j in _neighbors(found.boxes):
         if dropped[i] or dropped[j]:

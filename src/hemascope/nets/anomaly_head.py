@@ -46,16 +46,3 @@ class ShippedCellNet(nn.Module):
         """Return logits N x classes, embedding N x D and distance N for network input N x 3 x S x S."""
         logits, embedding = self.net(x)
         return logits, embedding, self.anomaly(embedding)
-
-
-class ShippedStarNet(nn.Module):
-    """The finder as it answers: heat as probabilities, and radii."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return heat in 0..1 and radii in pixels of the input N x 3 x H x W."""
-        heat, radii = self.net(x)
-        return torch.sigmoid(heat), radii

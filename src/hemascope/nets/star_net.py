@@ -96,3 +96,16 @@ class StarNet(nn.Module):
             y = merge(y, finer)
         y = self.head(y)
         return self.heat(y), torch.exp(self.radii(y).clamp(-2, 6))
+
+
+class ShippedStarNet(nn.Module):
+    """The finder as it answers: heat as probabilities, and radii."""
+
+    def __init__(self, net: StarNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return heat in 0..1 and radii in pixels of the input N x 3 x H x W."""
+        heat, radii = self.net(x)
+        return torch.sigmoid(heat), radii

@@ -17,6 +17,7 @@ from hemascope.nets.cell_net import CellNet
 from hemascope.recipes import CellTrainingRecipe
 from hemascope.train.augment import ColorJitter, affine_matrices, degrade_optics, jitter_color, resample
 from hemascope.train.crop_batches import LabeledCrops, draw_batch, load_crops
+from hemascope.train.images import shift_range, to_input
 from hemascope.train.loop import OnStep, train_by_steps
 
 MAX_GRADIENT = 2.0
@@ -35,16 +36,6 @@ def build_net(recipe: CellTrainingRecipe) -> CellNet:
     torch.manual_seed(recipe.seed)
     net = CellNet(len(CellType), recipe.widths, recipe.blocks, recipe.dropout)
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
-
-
-def to_input(images: NDArray[np.uint8]) -> Tensor:
-    """Return N x 3 x S x S float transmittance in 0..1."""
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(255)
-
-
-def shift_range(transmittance: Tensor) -> Tensor:
-    """Return network input as ``core.optics.absorption`` makes it: background 0, opaque 2."""
-    return ((1 - transmittance) * 2).contiguous(memory_format=torch.channels_last)
 
 
 def augment(images: NDArray[np.uint8], generator: torch.Generator) -> Tensor:

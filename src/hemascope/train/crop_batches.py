@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,9 +13,10 @@ from hemascope.cells.crop import cut_square
 from hemascope.core.errors import DataSetError
 from hemascope.core.optics import transmittance
 from hemascope.core.taxonomy import CellKind, CellType
-from hemascope.data.catalog import open_data_set
+from hemascope.data.catalog import check_split_groups, open_data_set
 from hemascope.data.records import CropRecord, FieldRecord, LabeledBox
 from hemascope.recipes import CellTrainingRecipe, CropSource
+from hemascope.train.images import read_rgb
 
 CLASS_INDEX = {cell_type: index for index, cell_type in enumerate(CellType)}
 
@@ -38,20 +38,6 @@ class LabeledCrops:
     name: str
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
-
-
-def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """Return a training image as H x W x 3 uint8.
-
-    Raises
-    ------
-    DataSetError
-        If the file is missing or no image.
-    """
-    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
-    if pixels is None:
-        raise DataSetError(f"{path}: missing or not an image; restore this file of the data set")
-    return np.asarray(pixels, np.uint8)
 
 
 def normalized(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -96,14 +82,15 @@ def load_crops(source: CropSource, root: Path, split: str, recipe: CellTrainingR
     Raises
     ------
     DataSetError
-        If a set of fields has no ``mpp`` in the recipe, or the set cannot be read.
+        If a set of fields has no ``mpp`` in the recipe, the set cannot be read, or a group sits in two splits.
     """
-    data_set = open_data_set(source.data_set, root, split)
+    data_set = open_data_set(source.data_set, root)
+    check_split_groups((*data_set.fields, *data_set.crops))
     if data_set.fields and source.mpp is None:
         raise DataSetError(f"{source.data_set}: fields need an mpp in the recipe's source")
-    pairs = [(_crop_from_file(r, recipe), r.cell_type) for r in data_set.crops if r.may_train]
+    pairs = [(_crop_from_file(r, recipe), r.cell_type) for r in data_set.crops if r.split == split and r.may_train]
     for record in data_set.fields:
-        if record.may_train:
+        if record.split == split and record.may_train:
             pairs.extend(_crops_from_field(record, source.mpp or 0.0, recipe))
     if not pairs:
         raise DataSetError(f"{source.data_set}: no typed cells in split {split!r}; check the labels")

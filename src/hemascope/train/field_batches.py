@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hemascope.nets.star_net import STRIDE
 from hemascope.train.labeled_fields import TrainingField
-from hemascope.train.star_targets import STRIDE, Shape, StarTargets, draw_targets
+from hemascope.train.star_targets import Shape, StarTargets, draw_targets
 
 View = tuple[NDArray[np.uint8], StarTargets]
 

@@ -10,16 +10,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hemascope.cells.star_decode import unit_rays
 from hemascope.core.errors import DataSetError
 from hemascope.core.geometry import Box, box_iou
 from hemascope.core.optics import absorption, transmittance
 from hemascope.core.taxonomy import CellKind
-from hemascope.data.catalog import open_fields
+from hemascope.data.catalog import check_split_groups, open_fields
 from hemascope.data.records import FieldRecord, LabeledBox
 from hemascope.recipes import FieldSource, SegmenterTrainingRecipe
 from hemascope.synth.smear import SmearStyle, SyntheticField, paint_field
-from hemascope.train.crop_batches import read_rgb
-from hemascope.train.star_targets import Shape, directions, foreground
+from hemascope.train.images import read_rgb
+from hemascope.train.star_targets import Shape, foreground
 
 KIND_INDEX = {kind: index for index, kind in enumerate(CellKind)}
 LEAST_VISIBLE = 0.2
@@ -74,7 +75,7 @@ def outline_from_box(box: Box, stained: NDArray[np.bool_], points: int = 48) -> 
         H x W foreground.
     """
     cx, cy = box.center
-    rays = directions(points)
+    rays = unit_rays(points)
     half = np.array([max(box.width / 2, 0.5), max(box.height / 2, 0.5)])
     ellipse = 1 / np.sqrt((rays[:, 0] / half[0]) ** 2 + (rays[:, 1] / half[1]) ** 2)
     height, width = stained.shape
@@ -170,10 +171,18 @@ def load_field(record: FieldRecord, mpp: float, working_mpp: float) -> TrainingF
 
 
 def load_fields(source: FieldSource, root: Path, split: str, working_mpp: float) -> list[TrainingField]:
-    """Return the fields of one split of a data set that weights may be trained on."""
+    """Return the fields of one split of a data set that weights may be trained on.
+
+    Raises
+    ------
+    DataSetError
+        If the set cannot be read, or a group sits in two splits.
+    """
     version = source.label_version if source.data_set == "bccd" else None
-    records = open_fields(source.data_set, root, split, version)
-    return [load_field(r, scale_of(source, r), working_mpp) for r in records if r.may_train]
+    records = open_fields(source.data_set, root, version=version)
+    check_split_groups(records)
+    chosen = (r for r in records if r.split == split and r.may_train)
+    return [load_field(r, scale_of(source, r), working_mpp) for r in chosen]
 
 
 def paint_random_field(seed: int) -> SyntheticField:

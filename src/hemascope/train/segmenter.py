@@ -14,8 +14,8 @@ from hemascope.core.taxonomy import CellKind
 from hemascope.nets.star_net import StarNet
 from hemascope.recipes import SegmenterTrainingRecipe
 from hemascope.train.augment import ColorJitter, degrade_optics, jitter_color, uneven_light
-from hemascope.train.cells import shift_range, to_input
 from hemascope.train.field_batches import draw_batch
+from hemascope.train.images import shift_range, to_input
 from hemascope.train.labeled_fields import TrainingField, load_source
 from hemascope.train.loop import OnStep, train_by_steps
 from hemascope.train.star_loss import center_loss, radii_loss

@@ -21,10 +21,9 @@ from hemascope.core.units import Scale, ScaleSource
 from hemascope.data.catalog import open_fields
 from hemascope.data.records import FieldRecord
 from hemascope.evaluate.matching import match_boxes
-from hemascope.nets.anomaly_head import ShippedStarNet
-from hemascope.nets.star_net import STRIDE, StarNet
+from hemascope.nets.star_net import STRIDE, ShippedStarNet, StarNet
 from hemascope.recipes import SegmenterTrainingRecipe
-from hemascope.train.crop_batches import read_rgb
+from hemascope.train.images import read_rgb
 from hemascope.train.labeled_fields import LEAST_VISIBLE, paint_random_field, painting_seeds, scale_of
 from hemascope.train.onnx_export import round_weights
 from hemascope.train.package import (

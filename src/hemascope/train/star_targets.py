@@ -9,7 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-STRIDE = 2
+from hemascope.cells.star_decode import polygon_areas, unit_rays
+from hemascope.nets.star_net import STRIDE
+
 MIN_VISIBLE = 0.2
 """A cell of which less than this share lies inside a view is neither taught nor punished."""
 
@@ -44,12 +46,6 @@ class StarTargets:
     radii_weight: NDArray[np.float32]
 
 
-def directions(rays: int) -> NDArray[np.float64]:
-    """Return rays x 2 unit vectors at equal angles, from +x towards +y."""
-    angles = np.arange(rays) * (2 * np.pi / rays)
-    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
-
-
 def densify(points: NDArray[np.floating], count: int = 256) -> NDArray[np.float64]:
     """Return ``count`` points at equal steps along a closed outline."""
     closed = np.vstack([points, points[:1]]).astype(np.float64)
@@ -72,12 +68,6 @@ def star_radii(points: NDArray[np.floating], center: tuple[float, float], rays: 
     return np.asarray(np.interp(wanted, angles[order], reach, period=2 * np.pi), np.float32)
 
 
-def polygon_area(points: NDArray[np.floating]) -> float:
-    """Return the area of an outline."""
-    x, y = points[:, 0].astype(np.float64), points[:, 1].astype(np.float64)
-    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
-
-
 def draw_targets(shapes: Sequence[Shape], size: int, unknown: NDArray[np.bool_], rays: int) -> StarTargets:
     """Return the targets of one square view.
 
@@ -97,9 +87,9 @@ def draw_targets(shapes: Sequence[Shape], size: int, unknown: NDArray[np.bool_],
     weight = np.where(unknown, np.float32(0), np.float32(1))
     radii = np.zeros((rays, side, side), np.float32)
     radii_weight = np.zeros((side, side), np.float32)
-    for shape in sorted(shapes, key=lambda s: -polygon_area(s.points)):
+    for shape in sorted(shapes, key=lambda s: -polygon_areas(s.points)):
         inside = np.clip(shape.points, 0, size)
-        area, whole = polygon_area(inside), polygon_area(shape.points)
+        area, whole = polygon_areas(inside), polygon_areas(shape.points)
         extent = inside.max(axis=0) - inside.min(axis=0)
         if area < 1 or extent.min() < 2:
             continue
@@ -144,7 +134,7 @@ def _draw_shape(
     # Objects come from large to small: a platelet on a red cell owns its own center.
     weight[kind][window][near] = 1.0
     base = star_radii(points, (float(center[0]), float(center[1])), rays)
-    step = ((np.stack([xs, ys], axis=-1) + 0.5) * STRIDE - center) @ directions(rays).T
+    step = ((np.stack([xs, ys], axis=-1) + 0.5) * STRIDE - center) @ unit_rays(rays).T
     local = np.maximum(base - step, 1.0).astype(np.float32)
     radii[:, y0:y1, x0:x1][:, near] = local[near].T
     radii_weight[window][near] = bell[near]
