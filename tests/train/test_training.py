@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from hemascope.app.training import train_cell_classifier, train_finder
-from hemascope.core.errors import DataSetError
+from hemascope.core.errors import DataSetError, RecipeError
 from hemascope.core.optics import absorption
 from hemascope.core.taxonomy import CellKind, CellType
 from hemascope.nets.anomaly_head import MahalanobisHead, ShippedCellNet
@@ -248,3 +249,30 @@ def test_the_shipped_net_gives_logits_embedding_and_distance() -> None:
     shipped = ShippedCellNet(net, MahalanobisHead(torch.eye(16), torch.zeros(8, 16)))
     logits, embedding, distance = shipped(torch.zeros(3, 3, 32, 32))
     assert (logits.shape, embedding.shape, distance.shape) == ((3, 8), (3, 16), (3,))
+
+
+@pytest.mark.parametrize("changed", [{"seed": 9}, {"steps": 3}])
+def test_a_run_of_another_recipe_is_not_gone_on_with(
+    root: Path, crops: Path, tmp_path: Path, changed: dict[str, int]
+) -> None:
+    first = cell_recipe(2, sources=({"data_set": "pbc_acevedo_128"},))
+
+    class KilledError(Exception):
+        pass
+
+    def kill(step: int, steps: int, loss: float) -> None:
+        raise KilledError
+
+    with pytest.raises(KilledError):
+        train_cell_classifier(first, crops, tmp_path / "run", None, "hemascope train cells x.toml", kill)
+    other = first.model_copy(update=changed)
+    with pytest.raises(RecipeError, match="another recipe; name another folder with --run"):
+        train_cell_classifier(other, crops, tmp_path / "run", None, "hemascope train cells x.toml", ignore)
+
+
+def test_a_split_that_leaks_is_not_trained_on(crops: Path, tmp_path: Path) -> None:
+    leaking = Path(shutil.copytree(crops, tmp_path / "leaking"))
+    table = leaking / "pbc_acevedo_128" / "labels.csv"
+    table.write_text(table.read_text().replace("basophil_9\n", "basophil_0\n"))
+    with pytest.raises(DataSetError, match=r"basophil_0.*two splits"):
+        train_cells(cell_recipe(1, sources=({"data_set": "pbc_acevedo_128"},)), leaking, tmp_path / "run", ignore)

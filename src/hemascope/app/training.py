@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
-from hemascope.core.errors import MissingExtraError
+from hemascope.core.errors import MissingExtraError, OutputError, RecipeError
 from hemascope.data.root import data_root
 from hemascope.recipes import CellTrainingRecipe, Recipe, SegmenterTrainingRecipe
 
@@ -37,6 +38,10 @@ def train_cell_classifier(
         If the extra ``train`` is not installed.
     DataSetError
         If a data set of the recipe cannot be read.
+    RecipeError
+        If the run folder holds a run of another recipe.
+    OutputError
+        If the run folder cannot be written.
     """
     _need_torch("training the cell classifier")
     from hemascope.train.cells import train_cells
@@ -74,10 +79,26 @@ def train_finder(
 
 
 def _start_run(run: Path | None, recipe: Recipe, name: str) -> Path:
-    """Make the run folder and save the resolved recipe in it."""
+    """Make the run folder and save the resolved recipe in it.
+
+    Raises
+    ------
+    RecipeError
+        If the folder holds a run of another recipe: going on from its checkpoint would belong to neither.
+    OutputError
+        If the folder cannot be written.
+    """
+    from hemascope.train.optimize import write_whole
+
     folder = run or Path("runs") / name
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "recipe.json").write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    saved, text = folder / "recipe.json", recipe.model_dump_json(indent=2) + "\n"
+    if saved.is_file() and json.loads(saved.read_text(encoding="utf-8")) != json.loads(text):
+        raise RecipeError(f"{folder} holds a run of another recipe; name another folder with --run, or remove that one")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(saved, text)
+    except OSError as error:
+        raise OutputError.at(folder, error) from error
     return folder
 
 

@@ -17,6 +17,10 @@ from hemascope.core.version import __version__
 
 USAGE_ERRORS = (InputError, MissingExtraError)
 INTERRUPTED = 130
+INTERRUPTED_MESSAGE = (
+    "hemascope: interrupted; no half-written result was left. Run the same command again: a training goes on from its "
+    "newest checkpoint, everything else starts over."
+)
 
 app = typer.Typer(
     name="hemascope",
@@ -56,5 +60,5 @@ def main() -> None:
     except SystemExit as end:
         if end.code != INTERRUPTED:
             raise
-        typer.echo("hemascope: interrupted; nothing was written. Run the same command again to start over.", err=True)
+        typer.echo(INTERRUPTED_MESSAGE, err=True)
         sys.exit(INTERRUPTED)

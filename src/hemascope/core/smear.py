@@ -1,4 +1,4 @@
-"""A smear, its fields, and what quality control says of one."""
+"""A field of a smear, and what quality control says of it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemascope.core.units import Scale
-
-
-@dataclass(frozen=True, slots=True)
-class Smear:
-    """One stained film of one specimen; every fact but the id may be unknown (None)."""
-
-    id: str
-    patient: str | None = None
-    specimen: str | None = None
-    stain: str | None = None
-    objective: str | None = None
-    scanner: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

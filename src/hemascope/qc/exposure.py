@@ -21,15 +21,6 @@ def clipped_dark(view: View) -> float:
     return float((_brightest(view) <= _BLACK).mean())
 
 
-def clipped_cells(view: View) -> float:
-    """Return the fraction of cell pixels whose every channel is at least 254: cells washed out to white.
-
-    A clipped background is no loss, clipped cells are.
-    """
-    darkest = cv2.min(cv2.min(view.rgb[..., 0], view.rgb[..., 1]), view.rgb[..., 2])
-    return float((darkest[view.cells] >= _WHITE).mean()) if view.cells.any() else 0.0
-
-
 def clipped_background(view: View) -> float:
     """Return the fraction of background pixels whose every channel is at least 254."""
     darkest = cv2.min(cv2.min(view.rgb[..., 0], view.rgb[..., 1]), view.rgb[..., 2])

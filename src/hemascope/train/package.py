@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from safetensors.torch import save_file
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from hemascope.core.version import __version__
 from hemascope.data.catalog import CROP_READERS, FIELD_READERS, open_data_set
 from hemascope.data.records import CropRecord, FieldRecord
-from hemascope.recipes import Recipe
+from hemascope.recipes import CellTrainingRecipe, Recipe, SegmenterTrainingRecipe
 from hemascope.train.onnx_export import MIN_HALF_SIZE, export_graph
 from hemascope.zoo.card import CARD_FILE, GRAPH_FILE, TENSORS_FILE, ModelCard, TrainingFacts
 
@@ -100,6 +101,44 @@ def load_tensors(module: nn.Module, state: dict[str, torch.Tensor]) -> None:
     """Load what ``save_tensors`` wrote, in place and strictly."""
     own = module.state_dict()
     module.load_state_dict({name: value.to(own[name].dtype) if name in own else value for name, value in state.items()})
+
+
+def new_card(
+    task: Literal["find", "classify"],
+    recipe: CellTrainingRecipe | SegmenterTrainingRecipe,
+    *,
+    spec: dict[str, Any],
+    figures: dict[str, float],
+    command: str,
+    root: Path,
+) -> ModelCard:
+    """Return the card of a trained model, still without the digests of its files.
+
+    Parameters
+    ----------
+    task
+        What the model does.
+    spec
+        What the answering side must know.
+    figures
+        On validation splits.
+    command
+        What was run.
+    root
+        Folder of the public data sets.
+    """
+    names = [source.data_set for source in recipe.sources]
+    return ModelCard(
+        task=task,
+        name=recipe.name,
+        version=recipe.version,
+        license="Apache-2.0",
+        attribution=attributions(names),
+        files={},
+        spec=spec,
+        validation=figures,
+        training=training_facts(recipe, command, recipe.seed, names, root),
+    )
 
 
 @dataclass(frozen=True)

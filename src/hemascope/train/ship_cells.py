@@ -20,11 +20,10 @@ from hemascope.train.crop_batches import LabeledCrops, load_crops
 from hemascope.train.onnx_export import round_weights
 from hemascope.train.package import (
     Export,
-    attributions,
     describe_credits,
     describe_data,
+    new_card,
     pack_model,
-    training_facts,
 )
 from hemascope.zoo.card import ModelCard
 
@@ -130,18 +129,7 @@ def ship_cells(recipe: CellTrainingRecipe, root: Path, net: CellNet, folder: Pat
         "training_shares": {t.value: float(s) for t, s in zip(CellType, shares, strict=True)},
         "anomaly_threshold": anomaly_threshold(head, [out.embeddings for out in outputs]),
     }
-    names = [source.data_set for source in recipe.sources]
-    card = ModelCard(
-        task="classify",
-        name=recipe.name,
-        version=recipe.version,
-        license="Apache-2.0",
-        attribution=attributions(names),
-        files={},
-        spec=spec,
-        validation=figures,
-        training=training_facts(recipe, command, recipe.seed, names, root),
-    )
+    card = new_card("classify", recipe, spec=spec, figures=figures, command=command, root=root)
     example = torch.rand(3, 3, recipe.crop_px, recipe.crop_px) * 2
     batch = torch.export.Dim("batch", min=1, max=1024)
     shipped = ShippedCellNet(net, head).eval()

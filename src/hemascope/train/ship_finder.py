@@ -28,11 +28,10 @@ from hemascope.train.labeled_fields import LEAST_VISIBLE, paint_random_field, pa
 from hemascope.train.onnx_export import round_weights
 from hemascope.train.package import (
     Export,
-    attributions,
     describe_credits,
     describe_data,
+    new_card,
     pack_model,
-    training_facts,
 )
 from hemascope.zoo.card import ModelCard
 
@@ -179,23 +178,13 @@ def ship_finder(recipe: SegmenterTrainingRecipe, root: Path, net: StarNet, folde
         tallies = {name: tally(segmenter, records, kind) for name, records in fields.items()}
         thresholds[kind] = choose_threshold(list(tallies.values()), BETA[kind])
         figures |= {f"{name}.{kind}.f1": t.f_score(thresholds[kind]) for name, t in tallies.items() if t.labeled}
-    names = [source.data_set for source in recipe.sources]
-    card = ModelCard(
-        task="find",
-        name=recipe.name,
-        version=recipe.version,
-        license="Apache-2.0",
-        attribution=attributions(names),
-        files={},
-        spec={
-            "mpp": recipe.mpp,
-            "rays": recipe.rays,
-            "stride": STRIDE,
-            "thresholds": {kind.value: value for kind, value in thresholds.items()},
-        },
-        validation=figures,
-        training=training_facts(recipe, command, recipe.seed, names, root),
-    )
+    spec = {
+        "mpp": recipe.mpp,
+        "rays": recipe.rays,
+        "stride": STRIDE,
+        "thresholds": {kind.value: value for kind, value in thresholds.items()},
+    }
+    card = new_card("find", recipe, spec=spec, figures=figures, command=command, root=root)
     height, width = (GRANULE * torch.export.Dim(side, min=1, max=256) for side in ("height", "width"))
     graph = Export(shipped, torch.rand(1, 3, 96, 160) * 2, ("heat", "radii"), {2: height, 3: width})
     return pack_model(folder, graph, card, describe_finder)
