@@ -66,7 +66,7 @@ class AnalysisRecipe(Recipe):
     Attributes
     ----------
     segmenter
-        ``network`` (the shipped finder) or ``classical`` (stain, Otsu, watershed: no weights).
+        ``network`` (the shipped finder) or ``classical`` (stain, Otsu, distances: no weights).
     prior
         Name of a shipped prior (``even``, ``adult_blood``) or path of a prior file.
     min_confidence
