@@ -5,7 +5,7 @@ from hemascope.core.errors import HemascopeError, MissingExtraError
 from hemascope.core.optics import MIN_BACKGROUND, absorption, background_color, transmittance
 from hemascope.core.prediction import AbstentionReason, CellPrediction
 from hemascope.core.smear import Field, QcReason, QcStatus, QcVerdict
-from hemascope.core.taxonomy import DISPLAY_NAMES, UNIDENTIFIED, CellKind, CellType
+from hemascope.core.taxonomy import DISPLAY_NAMES, UNIDENTIFIED, CellKind, CellType, RedCellType
 from hemascope.core.units import Scale, ScaleSource
 
 
@@ -48,7 +48,7 @@ def test_an_abstaining_prediction_is_unidentified_but_keeps_its_best_guess() -> 
 
 
 def test_every_name_has_a_name_for_readers() -> None:
-    assert {*CellType, *CellKind, UNIDENTIFIED} == set(DISPLAY_NAMES)
+    assert {*CellType, *CellKind, *RedCellType, UNIDENTIFIED} == set(DISPLAY_NAMES)
 
 
 def test_a_missing_extra_says_how_to_get_it() -> None:

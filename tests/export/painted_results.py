@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hemascope.core.cell import Cell, Morphometry
+from hemascope.core.cell import Cell, Morphometry, Nucleus
 from hemascope.core.geometry import Polygon
 from hemascope.core.prediction import AbstentionReason, CellPrediction
 from hemascope.core.provenance import ModelIdentity, Provenance
@@ -36,7 +36,7 @@ def prediction(rng: np.random.Generator, cell_id: str) -> CellPrediction:
     return CellPrediction(cell_id, chances, anomaly, reason)
 
 
-def measure(outline: Polygon, nucleus: Polygon | None, mpp: float) -> Morphometry:
+def measure(outline: Polygon, nucleus: Nucleus | None, mpp: float) -> Morphometry:
     area, perimeter = max(outline.area, 0.01) * mpp**2, max(outline.perimeter, 0.1) * mpp
     shape = (area, perimeter, min(1.0, 4 * np.pi * area / perimeter**2), 0.1)
     if nucleus is None:
@@ -77,7 +77,7 @@ def field_result(
         nucleus = None
         if kind is CellKind.WHITE_CELL:
             cv2.circle(picture, (int(x), int(y)), int(radius * 0.6), (104, 62, 142), -1, cv2.LINE_AA)
-            nucleus = circle(x, y, radius * 0.6).clipped(width, height)
+            nucleus = Nucleus((circle(x, y, radius * 0.6).clipped(width, height),))
         cell_id = f"{field_id}#{len(cells)}"
         touches = bool(min(x, y, width - x, height - y) < radius)
         cell = Cell(cell_id, field_id, kind, outline, float(rng.uniform(0.5, 1)), nucleus, touches)

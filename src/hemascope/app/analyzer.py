@@ -110,11 +110,9 @@ class Analyzer:
         light = background_color(scaled.pixels)
         results: list[CellResult] = []
         for cell in found:
-            nucleus = None
-            if cell.kind is CellKind.WHITE_CELL:
-                nucleus = find_nucleus(scaled.pixels, cell.outline, light)
-                cell = replace(cell, nucleus=nucleus.outline if nucleus else None)
-            results.append(CellResult(cell, measure(cell.outline, scale.mpp, nucleus)))
+            if cell.kind is CellKind.WHITE_CELL and cell.nucleus is None:
+                cell = replace(cell, nucleus=find_nucleus(scaled.pixels, cell.outline, light))
+            results.append(CellResult(cell, measure(cell.outline, scale.mpp, cell.nucleus)))
         return results
 
     def _typed(self, scaled: Field, cells: Sequence[Cell]) -> dict[str, CellPrediction]:

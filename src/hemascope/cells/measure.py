@@ -7,8 +7,7 @@ import math
 import cv2
 import numpy as np
 
-from hemascope.cells.nucleus import Nucleus
-from hemascope.core.cell import Morphometry
+from hemascope.core.cell import Morphometry, Nucleus
 from hemascope.core.geometry import Polygon
 
 

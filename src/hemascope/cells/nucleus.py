@@ -6,12 +6,12 @@ nucleus from cytoplasm, granules of eosinophils and red cells underneath.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hemascope.cells.outlines import region_outlines
+from hemascope.core.cell import Nucleus
 from hemascope.core.geometry import Polygon
 
 MAX_SIDE = 128
@@ -22,25 +22,6 @@ MIN_CONTRAST = 0.12
 
 MIN_LOBE_SHARE = 0.06
 """Parts of the nucleus smaller than this share of its area are granules or dirt, not lobes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Nucleus:
-    """A nucleus.
-
-    Attributes
-    ----------
-    outline
-        Of its largest part, in pixels of the field.
-    area
-        Of all its parts, in square pixels of the field.
-    lobes
-        Number of separate parts.
-    """
-
-    outline: Polygon
-    area: float
-    lobes: int
 
 
 def find_nucleus(pixels: NDArray[np.uint8], outline: Polygon, light: NDArray[np.float32]) -> Nucleus | None:
@@ -85,11 +66,9 @@ def _threshold(red: NDArray[np.uint8], cell: NDArray[np.bool_]) -> NDArray[np.ui
 
 
 def _parts(mask: NDArray[np.uint8], factor: float, origin: tuple[int, int]) -> Nucleus | None:
-    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    sized = sorted(((cv2.contourArea(c), c) for c in contours if len(c) >= 3), key=lambda pair: -pair[0])
-    if not sized or sized[0][0] < 4:
+    found = [Polygon(outline) for outline in region_outlines(mask)]
+    sized = sorted(found, key=lambda part: -part.area)
+    if not sized or sized[0].area < 4:
         return None
-    total = sum(area for area, _ in sized)
-    lobes = [contour for area, contour in sized if area >= MIN_LOBE_SHARE * total]
-    points = (sized[0][1][:, 0, :].astype(np.float32) + 0.5) / np.float32(factor) + np.array(origin, np.float32)
-    return Nucleus(Polygon(points), float(np.count_nonzero(mask)) / factor**2, len(lobes))
+    least = MIN_LOBE_SHARE * sum(part.area for part in sized)
+    return Nucleus(tuple(p.scaled(1 / factor).translated(*origin) for p in sized if p.area >= least))

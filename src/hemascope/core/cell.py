@@ -13,6 +13,43 @@ from hemascope.core.units import Microns
 
 
 @dataclass(frozen=True, slots=True)
+class Nucleus:
+    """The nucleus of a nucleated cell.
+
+    Attributes
+    ----------
+    parts
+        Outlines of its lobes in full-resolution pixels of the field, the largest first; at least one.
+
+    Raises
+    ------
+    ValueError
+        If there is no part.
+    """
+
+    parts: tuple[Polygon, ...]
+
+    def __post_init__(self) -> None:
+        if not self.parts:
+            raise ValueError("a nucleus needs at least one part")
+
+    @property
+    def outline(self) -> Polygon:
+        """The largest part."""
+        return self.parts[0]
+
+    @property
+    def area(self) -> float:
+        """Area of all parts in square pixels of the field."""
+        return sum(part.area for part in self.parts)
+
+    @property
+    def lobes(self) -> int:
+        """Number of parts."""
+        return len(self.parts)
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
     """One cell found in a field.
 
@@ -29,7 +66,7 @@ class Cell:
     score
         The finder's confidence, 0 to 1; not a calibrated probability.
     nucleus
-        Outline of the nucleus (its largest part, where it is in several), or None.
+        Of a nucleated cell, as the finder outlined it; None where it did not, and for other kinds.
     touches_border
         Whether the field's edge cuts the cell: it counts, but its size does not.
     """
@@ -39,7 +76,7 @@ class Cell:
     kind: CellKind
     outline: Polygon
     score: float
-    nucleus: Polygon | None = None
+    nucleus: Nucleus | None = None
     touches_border: bool = False
 
 

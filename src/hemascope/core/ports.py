@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemascope.core.cell import Cell, CellCrop
-from hemascope.core.prediction import CellPrediction
+from hemascope.core.prediction import CellPrediction, RedCellPrediction
 from hemascope.core.provenance import ModelIdentity
 from hemascope.core.report import FieldResult, SmearReport
 from hemascope.core.smear import Field
@@ -64,6 +64,24 @@ class CellClassifier(Protocol):
         ...
 
     def classify(self, crops: Sequence[CellCrop]) -> list[CellPrediction]:
+        """Return one prediction a crop, in order; an empty list for no crops."""
+        ...
+
+
+class RedCellClassifier(Protocol):
+    """Crops of red cells to their morphology."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What answers."""
+        ...
+
+    @property
+    def crop_size(self) -> tuple[int, float]:
+        """Side in pixels and width in um of the crops it takes."""
+        ...
+
+    def classify(self, crops: Sequence[CellCrop]) -> list[RedCellPrediction]:
         """Return one prediction a crop, in order; an empty list for no crops."""
         ...
 

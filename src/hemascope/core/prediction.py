@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from hemascope.core.taxonomy import UNIDENTIFIED, CellType
+from hemascope.core.taxonomy import UNIDENTIFIED, CellType, RedCellType
 
 
 class AbstentionReason(StrEnum):
@@ -59,3 +59,29 @@ class CellPrediction:
     def uncertainty(self) -> float:
         """1 - confidence; what galleries are sorted by."""
         return 1.0 - self.confidence
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RedCellPrediction:
+    """The calibrated answer for one red cell.
+
+    Attributes
+    ----------
+    cell_id
+        The cell it is about.
+    probabilities
+        Float64 vector over ``RedCellType`` in its order, sums to 1.
+    """
+
+    cell_id: str
+    probabilities: NDArray[np.float64]
+
+    @property
+    def label(self) -> RedCellType:
+        """The type of highest probability."""
+        return list(RedCellType)[int(np.argmax(self.probabilities))]
+
+    @property
+    def confidence(self) -> float:
+        """The highest probability."""
+        return float(np.max(self.probabilities))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hemascope.core.cell import Cell, Morphometry
-from hemascope.core.prediction import CellPrediction
+from hemascope.core.prediction import CellPrediction, RedCellPrediction
 from hemascope.core.provenance import Provenance
 from hemascope.core.smear import Field, QcVerdict
 from hemascope.core.taxonomy import UNIDENTIFIED, CellKind, CellType
@@ -23,11 +23,14 @@ class CellResult:
         Its measures.
     prediction
         Its type; None for red cells and platelets.
+    red_cell
+        The morphology of a whole red cell; None for other kinds, and for red cells that the border cuts.
     """
 
     cell: Cell
     morphometry: Morphometry
     prediction: CellPrediction | None = None
+    red_cell: RedCellPrediction | None = None
 
     @property
     def label(self) -> str | None:

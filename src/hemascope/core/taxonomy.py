@@ -29,6 +29,26 @@ class CellType(StrEnum):
     PLATELET = "platelet"
 
 
+class RedCellType(StrEnum):
+    """The morphology of a red cell, in the order of the classifier's outputs.
+
+    The twelve types of Chula-RBC-12 (Naruenatthanaset et al., arXiv:2012.01321) without its ``uncategorised``.
+    """
+
+    NORMAL = "normal"
+    MACROCYTE = "macrocyte"
+    MICROCYTE = "microcyte"
+    SPHEROCYTE = "spherocyte"
+    TARGET_CELL = "target_cell"
+    STOMATOCYTE = "stomatocyte"
+    OVALOCYTE = "ovalocyte"
+    TEARDROP_CELL = "teardrop_cell"
+    BURR_CELL = "burr_cell"
+    SCHISTOCYTE = "schistocyte"
+    HYPOCHROMIC = "hypochromic"
+    ELLIPTOCYTE = "elliptocyte"
+
+
 NUCLEATED_TYPES: tuple[CellType, ...] = tuple(t for t in CellType if t is not CellType.PLATELET)
 """The seven types a nucleated cell can have."""
 
@@ -50,8 +70,20 @@ DISPLAY_NAMES: dict[str, str] = {
     UNIDENTIFIED: "Unidentified",
     CellKind.WHITE_CELL: "White cell",
     CellKind.RED_CELL: "Red cell",
+    RedCellType.NORMAL: "Normal red cell",
+    RedCellType.MACROCYTE: "Macrocyte",
+    RedCellType.MICROCYTE: "Microcyte",
+    RedCellType.SPHEROCYTE: "Spherocyte",
+    RedCellType.TARGET_CELL: "Target cell",
+    RedCellType.STOMATOCYTE: "Stomatocyte",
+    RedCellType.OVALOCYTE: "Ovalocyte",
+    RedCellType.TEARDROP_CELL: "Teardrop cell",
+    RedCellType.BURR_CELL: "Burr cell",
+    RedCellType.SCHISTOCYTE: "Schistocyte",
+    RedCellType.HYPOCHROMIC: "Hypochromic red cell",
+    RedCellType.ELLIPTOCYTE: "Elliptocyte",
 }
-"""Names for readers; keys are the values of ``CellType`` and ``CellKind`` and ``UNIDENTIFIED``."""
+"""Names for readers; keys are the values of ``CellType``, ``CellKind`` and ``RedCellType``, and ``UNIDENTIFIED``."""
 
 DISPLAY_COLORS: dict[str, str] = {
     CellType.BASOPHIL: "#332288",
@@ -66,5 +98,6 @@ DISPLAY_COLORS: dict[str, str] = {
     CellKind.WHITE_CELL: "#4b5563",
     CellKind.RED_CELL: "#9c4a55",
 }
-"""Colors for readers, ``#rrggbb``, same keys: after Okabe and Ito and Tol, told apart with color vision deficiency,
-darkened to stand on a light page and on a stained field. A color never stands alone: a name goes with it."""
+"""Colors for readers, ``#rrggbb``, for all but red cell types: after Okabe and Ito and Tol, told apart with color
+vision deficiency, darkened to stand on a light page and on a stained field. A color never stands alone: a name goes with
+it."""

@@ -15,8 +15,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 
+from hemascope.core.cell import Nucleus
 from hemascope.core.errors import OutputError
-from hemascope.core.geometry import Polygon
 from hemascope.core.report import CellResult, FieldResult, SmearReport
 from hemascope.core.taxonomy import DISPLAY_COLORS, DISPLAY_NAMES, CellType
 from hemascope.export.columns import clean_text
@@ -131,9 +131,14 @@ class CellsGeoJsonSink:
         (self._spool.folder / "geojson").replace(folder)
 
 
-def _nucleus(nucleus: Polygon) -> dict[str, object]:
-    """Return the geometry of a nucleus."""
-    return {"type": "Polygon", "coordinates": [ring_of(nucleus).coordinates]}
+def _nucleus(nucleus: Nucleus) -> dict[str, object]:
+    """Return the geometry of a nucleus: one polygon, or one for each lobe."""
+    rings = [[ring_of(part).coordinates] for part in nucleus.parts]
+    return (
+        {"type": "Polygon", "coordinates": rings[0]}
+        if len(rings) == 1
+        else {"type": "MultiPolygon", "coordinates": rings}
+    )
 
 
 def _measurements(cell: CellResult) -> dict[str, float]:

@@ -73,7 +73,8 @@ def _white_cell(cell: CellResult, anchor: str, factor: float, box: tuple[int, in
 
 def _nuclei(white: list[tuple[int, CellResult]], factor: float) -> str:
     """Return the nuclei as one path."""
-    return _paths("N", [cell.cell.nucleus for _, cell in white if cell.cell.nucleus is not None], factor)
+    nuclei = [cell.cell.nucleus for _, cell in white if cell.cell.nucleus is not None]
+    return _paths("N", [part for nucleus in nuclei for part in nucleus.parts], factor)
 
 
 def _paths(name: str, outlines: list[Polygon], factor: float) -> str:
