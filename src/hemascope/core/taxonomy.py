@@ -99,5 +99,4 @@ DISPLAY_COLORS: dict[str, str] = {
     CellKind.RED_CELL: "#9c4a55",
 }
 """Colors for readers, ``#rrggbb``, for all but red cell types: after Okabe and Ito and Tol, told apart with color
-vision deficiency, darkened to stand on a light page and on a stained field. A color never stands alone: a name goes with
-it."""
+vision deficiency, darkened to stand on a light page and on a stained field. A color never stands alone."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from hemascope.core.errors import DataSetError
-from hemascope.data import aybu, bccd, chula_wbc, pbc_acevedo, synthetic, txl_pbc
+from hemascope.data import aybu, bccd, chula_rbc12, chula_wbc, pbc_acevedo, synthetic, txl_pbc, wbc_seg
 from hemascope.data.records import CropRecord, DataSet, DataSetCard, FieldRecord
 
 FIELD_READERS: Mapping[str, tuple[DataSetCard, Callable[[Path], tuple[FieldRecord, ...]]]] = {
@@ -15,6 +15,8 @@ FIELD_READERS: Mapping[str, tuple[DataSetCard, Callable[[Path], tuple[FieldRecor
     "txl_pbc_boxes": (txl_pbc.CARD, txl_pbc.read_txl_pbc),
     "aybu_fields": (aybu.CARD, aybu.read_aybu),
     "chula_wbc_fields": (chula_wbc.CARD, chula_wbc.read_chula_wbc),
+    "chula_rbc12": (chula_rbc12.CARD, chula_rbc12.read_chula_rbc12),
+    "wbc_seg": (wbc_seg.CARD, wbc_seg.read_wbc_seg),
     "synthetic": (synthetic.CARD, synthetic.read_synthetic),
 }
 """Sets of labeled fields: name, which is also that of the folder, to card and reader."""

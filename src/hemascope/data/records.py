@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hemascope.core.geometry import Box
-from hemascope.core.taxonomy import CellKind, CellType
+from hemascope.core.taxonomy import CellKind, CellType, RedCellType
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,26 @@ class LabeledBox:
 
 
 @dataclass(frozen=True, slots=True)
+class LabeledPoint:
+    """One labeled object of which only a point inside is known.
+
+    Attributes
+    ----------
+    kind
+        White cell, red cell or platelet.
+    x, y
+        Pixels of the field at full resolution.
+    red_cell_type
+        Morphology of a red cell, or None where the set leaves it open.
+    """
+
+    kind: CellKind
+    x: float
+    y: float
+    red_cell_type: RedCellType | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FieldRecord:
     """One labeled field image.
 
@@ -81,11 +101,15 @@ class FieldRecord:
     white_cell_types
         Types of the white cells in the field as the set names them, repeated as it repeats them.
     mask
-        Absolute path of a mask image of the white cells, or None.
+        Absolute path of a mask image of the white cells (0 other, about half gray cytoplasm, 255 nucleus), or None.
     source
         Which part of a set put together from several: ``Raabin``, ``PBC``; "" elsewhere.
     may_train
         Whether weights that ship may be trained on this record.
+    points
+        The objects of which only a point is labeled.
+    disease
+        What the patient has, as the set names it, or "".
     """
 
     data_set: str
@@ -100,6 +124,8 @@ class FieldRecord:
     mask: Path | None = None
     source: str = ""
     may_train: bool = True
+    points: tuple[LabeledPoint, ...] = ()
+    disease: str = ""
 
     def of_kind(self, kind: CellKind) -> tuple[LabeledBox, ...]:
         """Return the labeled objects of ``kind``."""
