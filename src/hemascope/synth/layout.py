@@ -56,10 +56,12 @@ class Layout:
         return float(np.min(np.hypot(x - center[0], y - center[1]) / (radii + radius)))
 
     def anywhere(self, rng: np.random.Generator, margin: float) -> Point:
-        """Return a random point of the field grown by ``margin`` um on every side."""
+        """Return a random point of the field grown by ``margin`` um on every side; its middle where nothing is left."""
+        # Half a side is as far as a field can shrink.
+        across, down = (max(margin, -side / 2) for side in (self.canvas.width_um, self.canvas.height_um))
         return (
-            float(rng.uniform(-margin, self.canvas.width_um + margin)),
-            float(rng.uniform(-margin, self.canvas.height_um + margin)),
+            float(rng.uniform(-across, self.canvas.width_um + across)),
+            float(rng.uniform(-down, self.canvas.height_um + down)),
         )
 
     def settle(self, rng: np.random.Generator, radius: float, gap: float, margin: float, tries: int) -> Point | None:

@@ -1,4 +1,4 @@
-"""Platelets: small, granular, violet; single, in clumps, and giant."""
+"""Platelets: small, granular, violet; single, in clumps, large and giant."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from hemascope.synth.style import SmearStyle
 from hemascope.synth.texture import grains, patch_noise
 
 DIAMETERS_UM = (1.6, 3.8)
-GIANT_DIAMETERS_UM = (4.5, 7.5)
+LARGE_DIAMETERS_UM = (4.5, 7.5)
+GIANT_DIAMETERS_UM = (7.0, 9.0)
+"""A giant platelet has the size of a red cell, or is larger."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,9 +35,11 @@ class Platelet:
     seed: int
 
 
-def draw_platelet(rng: np.random.Generator) -> Platelet:
-    """Return a platelet; three in a hundred are giant."""
-    low, high = GIANT_DIAMETERS_UM if rng.random() < 0.03 else DIAMETERS_UM
+def draw_platelet(rng: np.random.Generator, *, giant: bool = False) -> Platelet:
+    """Return a platelet; three in a hundred are large, and giant ones come when asked for."""
+    low, high = LARGE_DIAMETERS_UM if rng.random() < 0.03 else DIAMETERS_UM
+    if giant:
+        low, high = GIANT_DIAMETERS_UM
     waves = {2: 0.05, 3: 0.05, 4: 0.04, 5: 0.03, 7: 0.03}
     elongation = 1 + abs(rng.normal(0, 0.2))
     outline = wavy_outline(rng, rng.uniform(low, high) / 2, waves=waves, elongation=min(elongation, 1.8))

@@ -21,6 +21,9 @@ AnyCell = RedCell | WhiteCell | Platelet
 _ON_RED = 0.25
 """Share of platelets that may lie anywhere, on a cell too."""
 
+_SMUDGE_RADIUS_UM = 9.0
+"""What is kept free for a crushed cell."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Placed:
@@ -30,16 +33,41 @@ class Placed:
     center: Point
 
 
-def populate(canvas: Canvas, plan: FieldPlan, rng: np.random.Generator) -> list[Placed]:
-    """Return every cell of a field, the lowest first: red cells, then white cells, then platelets."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Population:
+    """What lies in a field.
+
+    Attributes
+    ----------
+    cells
+        The lowest first: red cells, then white cells, then platelets.
+    smudges
+        Centers in um of the places kept free for remnants of crushed cells.
+    """
+
+    cells: tuple[Placed, ...]
+    smudges: tuple[Point, ...]
+
+
+def populate(canvas: Canvas, plan: FieldPlan, rng: np.random.Generator) -> Population:
+    """Return what a field holds, and where."""
     layout = Layout(canvas)
+    smudges = tuple(_free_place(layout, _SMUDGE_RADIUS_UM, rng) for _ in range(plan.smudges))
+    giants = [_placed_free(layout, draw_platelet(rng, giant=True), rng) for _ in range(plan.giant_platelets)]
     white = list(_white_cells(layout, plan, rng))
     red = list(_red_cells(layout, plan.style, rng))
     if plan.platelets_on_red and not red:
-        cell = draw_red_cell(rng, plan.style)
-        center = layout.roomiest(rng, cell.outline.radius, -cell.outline.radius)
-        red.append(Placed(cell, layout.take(center, cell.outline.radius)))
-    return red + white + list(_platelets(layout, plan, red, rng))
+        red.append(_placed_free(layout, draw_red_cell(rng, plan.style), rng))
+    return Population((*red, *white, *giants, *_platelets(layout, plan, red, rng)), smudges)
+
+
+def _free_place(layout: Layout, radius: float, rng: np.random.Generator) -> Point:
+    return layout.take(layout.roomiest(rng, radius, -radius), radius)
+
+
+def _placed_free(layout: Layout, cell: AnyCell, rng: np.random.Generator) -> Placed:
+    """Return a cell with a place of its own, wholly inside the field where the field is large enough."""
+    return Placed(cell, _free_place(layout, cell.outline.radius, rng))
 
 
 def _white_cells(layout: Layout, plan: FieldPlan, rng: np.random.Generator) -> Iterator[Placed]:

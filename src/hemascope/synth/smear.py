@@ -14,8 +14,8 @@ from hemascope.core.geometry import Polygon
 from hemascope.core.smear import Field
 from hemascope.core.taxonomy import NUCLEATED_TYPES, CellKind, CellType
 from hemascope.core.units import Scale, ScaleSource
-from hemascope.synth.artifacts import add_artifacts, add_film, burn_scale_bar
-from hemascope.synth.hard_cases import FieldPlan, HardCase, plan_for
+from hemascope.synth.artifacts import Artifact, add_artifacts, add_film, burn_scale_bar
+from hemascope.synth.hard_cases import LEARNABLE_CASES, FieldPlan, HardCase, plan_for
 from hemascope.synth.optics import photograph
 from hemascope.synth.outline import clipped_to_field, region_outlines
 from hemascope.synth.patch import Canvas, patch_around
@@ -25,7 +25,7 @@ from hemascope.synth.red_cells import RedCell, paint_red_cell
 from hemascope.synth.style import SmearStyle
 from hemascope.synth.white_cells import WhiteCell, paint_white_cell
 
-__all__ = ["HardCase", "SmearStyle", "SyntheticCell", "SyntheticField", "paint_field"]
+__all__ = ["LEARNABLE_CASES", "HardCase", "SmearStyle", "SyntheticCell", "SyntheticField", "paint_field"]
 
 MAX_PIXELS = 120_000_000
 """Larger fields are refused: painting needs about 70 bytes a pixel."""
@@ -76,6 +76,9 @@ class SyntheticField:
         H x W bool: whether a nucleus lies there; read-only.
     style
         How it was painted.
+    artifacts
+        Dust, stain deposits and remnants of crushed cells with a part in the field; they are no cells, and a burnt-in
+        scale bar is not among them.
     """
 
     field: Field
@@ -83,6 +86,7 @@ class SyntheticField:
     instances: NDArray[np.int32]
     nucleus: NDArray[np.bool_]
     style: SmearStyle
+    artifacts: tuple[Artifact, ...] = ()
 
     def of_kind(self, kind: CellKind) -> tuple[SyntheticCell, ...]:
         """Return the cells of ``kind``."""
@@ -130,15 +134,26 @@ def paint_field(
     # Separate streams: what one step draws does not change the others.
     cells_rng, artifacts_rng, camera_rng = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
     painting = _Painting(canvas, plan.style)
-    for placed in populate(canvas, plan, cells_rng):
+    population = populate(canvas, plan, cells_rng)
+    for placed in population.cells:
         painting.add(placed)
+    artifacts: tuple[Artifact, ...] = ()
     if case is not HardCase.BLACK:
         add_film(painting.density, canvas, plan.style, artifacts_rng)
-        add_artifacts(painting.density, canvas, plan.style, artifacts_rng)
+        artifacts = add_artifacts(
+            painting.density,
+            canvas,
+            plan.style,
+            artifacts_rng,
+            precipitates=plan.precipitates,
+            smudges=population.smudges,
+        )
     pixels = photograph(painting.density, mpp, plan.style, camera_rng)
     if plan.scale_bar:
         pixels = burn_scale_bar(pixels, mpp)
-    return painting.finished(_as_field(pixels, scale, seed), plan)
+    if plan.inverted:
+        pixels = np.asarray(255 - pixels, np.uint8)
+    return painting.finished(_as_field(pixels, scale, seed), plan, artifacts)
 
 
 class _Painting:
@@ -182,7 +197,7 @@ class _Painting:
         self.cells.append((kind, cell_type, outline, nuclei, whole.area))
         self.instances[patch.window][body] = len(self.cells)
 
-    def finished(self, field: Field, plan: FieldPlan) -> SyntheticField:
+    def finished(self, field: Field, plan: FieldPlan, artifacts: tuple[Artifact, ...]) -> SyntheticField:
         """Return the painted field with its truth."""
         counts = np.bincount(self.instances.ravel(), minlength=len(self.cells) + 1)[1:]
         cells = tuple(
@@ -191,7 +206,7 @@ class _Painting:
         )
         self.instances.setflags(write=False)
         self.nucleus.setflags(write=False)
-        return SyntheticField(field, cells, self.instances, self.nucleus, plan.style)
+        return SyntheticField(field, cells, self.instances, self.nucleus, plan.style, artifacts)
 
 
 def _names(cell: AnyCell) -> tuple[CellKind, CellType | None]:
