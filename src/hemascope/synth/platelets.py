@@ -15,7 +15,7 @@ from hemascope.synth.texture import grains, patch_noise
 
 DIAMETERS_UM = (1.6, 3.8)
 LARGE_DIAMETERS_UM = (4.5, 7.5)
-GIANT_DIAMETERS_UM = (7.0, 9.0)
+GIANT_DIAMETERS_UM = (7.5, 9.5)
 """A giant platelet has the size of a red cell, or is larger."""
 
 
