@@ -7,6 +7,7 @@ error that names the file and the key.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import tomllib
 from pathlib import Path
@@ -15,11 +16,13 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hemascope.core.errors import RecipeError
+from hemascope.core.morphology import FINDINGS, Grade
 from hemascope.core.taxonomy import CellType
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
+Percent = Annotated[float, Field(ge=0, le=100)]
 
 
 class Recipe(BaseModel):
@@ -60,6 +63,146 @@ class Prior(Recipe):
         return self
 
 
+class GradeLimits(Recipe):
+    """Percentages that one grade covers.
+
+    Attributes
+    ----------
+    at_least, above
+        Lower limit, with or without the limit itself; exactly one of the two.
+    at_most, below
+        Upper limit, with or without the limit itself; at most one of the two, neither for up to 100%.
+    """
+
+    at_least: Percent | None = None
+    above: Percent | None = None
+    at_most: Percent | None = None
+    below: Percent | None = None
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> GradeLimits:
+        if (self.at_least is None) == (self.above is None):
+            raise ValueError("a grade needs one lower limit: at_least or above")
+        if self.at_most is not None and self.below is not None:
+            raise ValueError("a grade takes one upper limit: at_most or below")
+        top, closed = self.top
+        if self.bottom > top or (self.bottom == top and not (closed and self.at_least is not None)):
+            raise ValueError(f"a grade from {self.bottom:g} to {top:g} percent holds nothing")
+        return self
+
+    @property
+    def bottom(self) -> float:
+        """Lower limit in percent."""
+        return self.at_least if self.at_least is not None else self.above or 0.0
+
+    @property
+    def top(self) -> tuple[float, bool]:
+        """Upper limit in percent, and whether the grade holds the limit itself."""
+        if self.below is not None:
+            return self.below, False
+        return (100.0 if self.at_most is None else self.at_most), True
+
+    def holds(self, percent: float) -> bool:
+        """Return whether ``percent`` has this grade."""
+        top, closed = self.top
+        enough = percent >= self.bottom if self.at_least is not None else percent > self.bottom
+        return enough and (percent <= top if closed else percent < top)
+
+
+class GradingRow(Recipe):
+    """The grades of one finding; they touch without gap or overlap, and the highest reaches 100%.
+
+    Attributes
+    ----------
+    few, moderate, many
+        Limits of 1+, 2+ and 3+; what lies below the lowest has no grade.
+    verified
+        Whether the numbers were checked against their source.
+    source
+        Where they come from, where it is not the table's source.
+    """
+
+    few: GradeLimits | None = None
+    moderate: GradeLimits | None = None
+    many: GradeLimits | None = None
+    verified: bool = False
+    source: str = ""
+
+    @model_validator(mode="after")
+    def _touching(self) -> GradingRow:
+        steps = self._steps()
+        if not steps:
+            raise ValueError("a finding needs limits for at least one of few, moderate and many")
+        for (name, lower), (next_name, upper) in itertools.pairwise(steps):
+            top, closed = lower.top
+            if upper.bottom > top or (upper.bottom == top and not closed and upper.at_least is None):
+                raise ValueError(
+                    f"there is a gap between {name} and {next_name} at {top:g} to {upper.bottom:g} percent"
+                )
+            if upper.bottom < top or (closed and upper.at_least is not None):
+                raise ValueError(f"{name} and {next_name} overlap at {upper.bottom:g} to {top:g} percent")
+        name, highest = steps[-1]
+        if highest.top != (100.0, True):
+            raise ValueError(f"there is a gap above {name}, which ends at {highest.top[0]:g} percent")
+        return self
+
+    def _steps(self) -> list[tuple[str, GradeLimits]]:
+        """Return the grades that have limits, the lowest first."""
+        every = (("few", self.few), ("moderate", self.moderate), ("many", self.many))
+        return [(name, limits) for name, limits in every if limits is not None]
+
+    def grade(self, percent: float) -> Grade:
+        """Return the grade of a share in percent, 0 to 100."""
+        names = {"few": Grade.FEW, "moderate": Grade.MODERATE, "many": Grade.MANY}
+        return next((names[name] for name, limits in self._steps() if limits.holds(percent)), Grade.BELOW)
+
+
+class Grading(Recipe):
+    """A laboratory's table for grading red cells, and the limits that belong to it.
+
+    Attributes
+    ----------
+    name, version, source
+        What to call it in a report, its version, and where its numbers come from.
+    least_cells
+        Fewest red cells for a grade; below it, grades are withheld.
+    anisocytosis_percent
+        A red cell counts for anisocytosis where its diameter differs from the median by more than this.
+    microcyte_below_um, macrocyte_above_um
+        Diameters of microcytes and macrocytes on the smear.
+    schistocyte_limit_percent
+        Schistocytes above this share count as increased.
+    giant_platelet_above_um
+        Diameter of giant platelets.
+    platelet_field_mm2, platelet_factor
+        Area of the field that the classic estimate was made for, and 10^9/L for each platelet in it.
+    findings
+        Finding to its grades; one that is not named gets none.
+    """
+
+    name: str
+    version: str
+    source: str
+    least_cells: Count = 1000
+    anisocytosis_percent: Positive = 15.0
+    microcyte_below_um: Positive = 6.0
+    macrocyte_above_um: Positive = 9.0
+    schistocyte_limit_percent: Percent = 1.0
+    giant_platelet_above_um: Positive = 7.5
+    platelet_field_mm2: Positive = 0.0314
+    platelet_factor: Positive = 15.0
+    findings: dict[str, GradingRow]
+
+    @model_validator(mode="after")
+    def _known(self) -> Grading:
+        unknown = sorted(set(self.findings) - set(FINDINGS))
+        if unknown:
+            raise ValueError(f"unknown findings: {', '.join(unknown)}; there are: {', '.join(FINDINGS)}")
+        if self.microcyte_below_um >= self.macrocyte_above_um:
+            raise ValueError("microcyte_below_um must be less than macrocyte_above_um")
+        return self
+
+
 class AnalysisRecipe(Recipe):
     """What `hemascope analyze` decides by.
 
@@ -75,6 +218,8 @@ class AnalysisRecipe(Recipe):
         A cell further than this many thresholds from everything seen in training stays unidentified.
     scale_sample
         Fields looked at to estimate the scale of a smear without one.
+    grading
+        Name of a shipped grading table (``icsh_2015``) or path of a grading file.
     """
 
     segmenter: Literal["network", "classical"] = "network"
@@ -82,6 +227,7 @@ class AnalysisRecipe(Recipe):
     min_confidence: Share = 0.6
     max_anomaly: Positive = 1.0
     scale_sample: Count = 12
+    grading: str = "icsh_2015"
 
 
 class CropSource(Recipe):

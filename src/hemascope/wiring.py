@@ -12,7 +12,7 @@ from hemascope.core.errors import RecipeError
 from hemascope.core.ports import CellClassifier, ResultSink, Segmenter
 from hemascope.core.taxonomy import CellKind, CellType
 from hemascope.core.units import Scale, ScaleSource
-from hemascope.recipes import AnalysisRecipe, Prior, load_recipe, override
+from hemascope.recipes import AnalysisRecipe, Grading, Prior, load_recipe, override
 from hemascope.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hemascope.sources.discover import Source
 
 PRIORS = Path(__file__).parent / "priors"
+GRADINGS = Path(__file__).parent / "gradings"
 
 
 def load_prior(name: str) -> Prior:
@@ -39,6 +40,25 @@ def load_prior(name: str) -> Prior:
         return load_recipe(Path(name), Prior)
     known = ", ".join(sorted(path.stem for path in PRIORS.glob("*.toml")))
     raise RecipeError(f"there is no prior '{name}'; choose one of {known}, or name a .toml file (see docs/recipes.md)")
+
+
+def load_grading(name: str) -> Grading:
+    """Return a shipped grading table by name, or one from a TOML file.
+
+    Raises
+    ------
+    RecipeError
+        If there is neither, or the file is malformed.
+    """
+    shipped = GRADINGS / f"{name}.toml"
+    if shipped.is_file():
+        return load_recipe(shipped, Grading)
+    if name.endswith(".toml"):
+        return load_recipe(Path(name), Grading)
+    known = ", ".join(sorted(path.stem for path in GRADINGS.glob("*.toml")))
+    raise RecipeError(
+        f"there is no grading table '{name}'; choose one of {known}, or name a .toml file (see docs/recipes.md)"
+    )
 
 
 def network_segmenter(settings: Settings) -> Segmenter:

@@ -11,12 +11,16 @@ import pytest
 from pages import fences, read, rows, section
 from pydantic_core import PydanticUndefined
 
+from hemascope.core.morphology import FINDINGS
 from hemascope.core.taxonomy import CellType
 from hemascope.recipes import (
     AnalysisRecipe,
     CellTrainingRecipe,
     CropSource,
     FieldSource,
+    GradeLimits,
+    Grading,
+    GradingRow,
     Prior,
     Recipe,
     SegmenterTrainingRecipe,
@@ -27,6 +31,9 @@ PAGE = read("docs/recipes.md")
 MODELS: list[type[Recipe]] = [
     AnalysisRecipe,
     Prior,
+    Grading,
+    GradingRow,
+    GradeLimits,
     CellTrainingRecipe,
     CropSource,
     SegmenterTrainingRecipe,
@@ -55,7 +62,9 @@ def test_no_recipe_is_left_out() -> None:
     assert leaves(Recipe) == set(MODELS)
 
 
-@pytest.mark.parametrize(("title", "model"), [("AnalysisRecipe", AnalysisRecipe), ("Prior", Prior)])
+@pytest.mark.parametrize(
+    ("title", "model"), [("AnalysisRecipe", AnalysisRecipe), ("Prior", Prior), ("Grading", Grading)]
+)
 def test_the_examples_are_read(title: str, model: type[Recipe], tmp_path: Path) -> None:
     [example] = fences(section(PAGE, title))
     path = tmp_path / "example.toml"
@@ -65,3 +74,7 @@ def test_the_examples_are_read(title: str, model: type[Recipe], tmp_path: Path) 
 
 def test_every_type_is_named_for_a_prior() -> None:
     assert all(f"`{cell_type.value}`" in section(PAGE, "Prior") for cell_type in CellType)
+
+
+def test_every_finding_is_named_for_a_grading() -> None:
+    assert all(f"`{finding}`" in section(PAGE, "Grading") for finding in FINDINGS)

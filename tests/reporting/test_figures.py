@@ -2,7 +2,7 @@
 
 import pytest
 
-from hemascope.core.report import Rate
+from hemascope.core.rates import Rate
 from hemascope.reporting.figures import PLOT_WIDTH, implications, interval, number, plot_span, position
 
 

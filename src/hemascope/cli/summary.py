@@ -6,7 +6,8 @@ from collections import Counter
 
 from rich.table import Table
 
-from hemascope.core.report import Rate, SmearReport
+from hemascope.core.rates import Rate
+from hemascope.core.report import SmearReport
 from hemascope.core.taxonomy import DISPLAY_NAMES, CellKind
 
 

@@ -31,6 +31,23 @@ class ModelIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class TableIdentity:
+    """A table of limits that answers rest on.
+
+    Attributes
+    ----------
+    name, version
+        As the table states them.
+    sha256
+        Digest of its canonical JSON.
+    """
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """Everything that a result rests on but its inputs, which carry their own digests.
 
@@ -48,6 +65,8 @@ class Provenance:
         What was asked, as the user would type it.
     started
         ISO 8601 time in UTC.
+    tables
+        Tables of limits in force, such as the grading of red cells.
     """
 
     software: dict[str, str]
@@ -56,3 +75,4 @@ class Provenance:
     recipe_sha256: str
     command: str
     started: str
+    tables: tuple[TableIdentity, ...] = ()

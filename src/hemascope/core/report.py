@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hemascope.core.cell import Cell, Morphometry
+from hemascope.core.morphology import (
+    PlateletClump,
+    PlateletCounts,
+    PlateletFindings,
+    RedCellCounts,
+    RedCellMorphology,
+)
 from hemascope.core.prediction import CellPrediction, RedCellPrediction
 from hemascope.core.provenance import Provenance
+from hemascope.core.rates import Rate
 from hemascope.core.smear import Field, QcVerdict
 from hemascope.core.taxonomy import UNIDENTIFIED, CellKind, CellType
 
@@ -47,12 +55,27 @@ class CellResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FieldResult:
-    """One analyzed field with its pixels; it lives only until every exporter has seen it."""
+    """One analyzed field with its pixels; it lives only until every exporter has seen it.
+
+    Attributes
+    ----------
+    field
+        With its scale and pixels.
+    verdict
+        Quality control.
+    cells
+        Every cell, in order of ids.
+    seconds
+        Stage to the time it took.
+    clumps
+        Platelets that lie together.
+    """
 
     field: Field
     verdict: QcVerdict
     cells: tuple[CellResult, ...]
     seconds: dict[str, float]
+    clumps: tuple[PlateletClump, ...] = ()
 
     def count(self, kind: CellKind) -> int:
         """Return how many cells of ``kind`` were found."""
@@ -79,6 +102,8 @@ class FieldSummary:
         ``CellType`` value or ``unidentified`` to number of nucleated cells.
     notes
         What reading did to the pixels.
+    red_cells, platelets
+        Their types, sizes and clumps, as sums.
     """
 
     id: str
@@ -92,6 +117,8 @@ class FieldSummary:
     counts: dict[str, int]
     types: dict[str, int]
     notes: tuple[str, ...] = ()
+    red_cells: RedCellCounts = field(default_factory=RedCellCounts)
+    platelets: PlateletCounts = field(default_factory=PlateletCounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,30 +128,6 @@ class FailedInput:
     path: str
     error: str
     message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A count over a denominator, with its exact 95% interval.
-
-    Attributes
-    ----------
-    count, total
-        Numerator and denominator as counted.
-    value
-        The rate in its unit (percent, per 100, per 1,000 or per field); None where ``total`` is 0.
-    low, high
-        Limits of the 95% interval in the same unit; None where ``total`` is 0.
-    unit
-        ``%``, ``per 100 white cells``, ``per 1,000 red cells`` or ``per field``.
-    """
-
-    count: int
-    total: int
-    value: float | None
-    low: float | None
-    high: float | None
-    unit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,8 @@ class SmearReport:
         Limits a reader must know, in words: estimated scale, no blasts seen, research use only.
     provenance
         What made it.
+    red_cells, platelets
+        Findings on them; None where nothing computed them.
     """
 
     title: str
@@ -186,3 +191,5 @@ class SmearReport:
     excluded_fields: tuple[str, ...]
     statements: tuple[str, ...]
     provenance: Provenance
+    red_cells: RedCellMorphology | None = None
+    platelets: PlateletFindings | None = None

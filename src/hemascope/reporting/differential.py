@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from hemascope.core.report import Differential, FieldResult, FieldSummary, Rate
+from hemascope.core.rates import Rate
+from hemascope.core.report import Differential, FieldResult, FieldSummary
 from hemascope.core.smear import QcStatus
 from hemascope.core.taxonomy import UNIDENTIFIED, WHITE_CELL_TYPES, CellKind, CellType
 from hemascope.stats.intervals import binomial_interval, poisson_rate_interval, poisson_ratio_interval

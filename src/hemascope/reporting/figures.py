@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hemascope.core.report import Rate
+from hemascope.core.rates import Rate
 from hemascope.stats.intervals import binomial_interval
 
 PLOT_WIDTH, PLOT_HEIGHT = 240, 18
