@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hemascope.cells.clumps import find_clumps
 from hemascope.cells.crop import crop_cell
 from hemascope.cells.measure import measure
 from hemascope.cells.nucleus import find_nucleus
@@ -104,7 +105,7 @@ class Analyzer:
         predictions = self._typed(scaled, [c.cell for c in cells if c.cell.kind is CellKind.WHITE_CELL])
         clock.mark("classify")
         typed = tuple(replace(c, prediction=predictions.get(c.cell.id)) for c in cells)
-        return FieldResult(scaled, verdict, typed, clock.seconds)
+        return FieldResult(scaled, verdict, typed, clock.seconds, find_clumps(found))
 
     def _measured(self, scaled: Field, found: Sequence[Cell], scale: Scale) -> list[CellResult]:
         light = background_color(scaled.pixels)
