@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from hemascope.core.cell import Cell, Morphometry, Nucleus
 from hemascope.core.geometry import Polygon
-from hemascope.core.prediction import AbstentionReason, CellPrediction
+from hemascope.core.prediction import AbstentionReason, CellPrediction, RedCellPrediction
 from hemascope.core.provenance import ModelIdentity, Provenance
 from hemascope.core.report import CellResult, FailedInput, FieldResult, SmearReport
 from hemascope.core.smear import Field, QcReason, QcStatus, QcVerdict
-from hemascope.core.taxonomy import NUCLEATED_TYPES, CellKind, CellType
+from hemascope.core.taxonomy import NUCLEATED_TYPES, CellKind, CellType, RedCellType
 from hemascope.core.units import Scale, ScaleSource
 from hemascope.reporting.differential import compute_differential, summarize
 
@@ -34,6 +34,18 @@ def prediction(rng: np.random.Generator, cell_id: str) -> CellPrediction:
     anomaly = float(rng.gamma(4, 0.15))
     reason = AbstentionReason.LOW_CONFIDENCE if low else AbstentionReason.ANOMALY if anomaly > 1 else None
     return CellPrediction(cell_id, chances, anomaly, reason)
+
+
+def red_cell_prediction(cell_id: str, probabilities: NDArray[np.float64]) -> RedCellPrediction:
+    return RedCellPrediction(cell_id, probabilities)
+
+
+def red_cell(rng: np.random.Generator, cell_id: str) -> RedCellPrediction:
+    """Three of five cells are normal."""
+    likely = 0 if rng.random() < 0.6 else int(rng.integers(1, len(RedCellType)))
+    chances = rng.dirichlet(np.full(len(RedCellType), 0.2)) * 0.4
+    chances[likely] += 0.6
+    return red_cell_prediction(cell_id, chances)
 
 
 def measure(outline: Polygon, nucleus: Nucleus | None, mpp: float) -> Morphometry:
@@ -63,8 +75,11 @@ def field_result(
     red: int = 20,
     platelets: int = 3,
     size: tuple[int, int] = (640, 480),
+    typed: bool = False,
 ) -> FieldResult:
+    """Return a painted field; ``typed`` gives a type to every whole red cell."""
     rng = np.random.default_rng(seed)
+    types = np.random.default_rng(seed + 1000)
     width, height = size
     picture: NDArray[np.uint8] = np.full((height, width, 3), (236, 230, 232), np.uint8)
     cells = []
@@ -82,7 +97,9 @@ def field_result(
         touches = bool(min(x, y, width - x, height - y) < radius)
         cell = Cell(cell_id, field_id, kind, outline, float(rng.uniform(0.5, 1)), nucleus, touches)
         answer = prediction(rng, cell_id) if kind is CellKind.WHITE_CELL else None
-        cells.append(CellResult(cell, measure(outline, nucleus, 0.15), answer))
+        whole = typed and kind is CellKind.RED_CELL and not touches
+        morphology = red_cell(types, cell_id) if whole else None
+        cells.append(CellResult(cell, measure(outline, nucleus, 0.15), answer, morphology))
     noise = rng.normal(0, 6, picture.shape)
     pixels = np.clip(cv2.GaussianBlur(picture, (0, 0), 1.2) + noise, 0, 255).astype(np.uint8)
     field = Field(field_id, pixels, Scale(0.15, scale), Path("images") / "a.png", f"{seed:064x}", ("alpha removed",))

@@ -17,8 +17,8 @@ REACH = 0.5
 """Two platelets are together where the gap between them is at most this share of their mean diameter."""
 
 LEAST_PLATELETS = 3
-"""Fewest platelets of a clump: two lie side by side by chance, three hardly. At a normal count (about 500 in a mm^2, each
-2.5 um wide) a platelet has another within reach with a probability of about 2%."""
+"""Fewest platelets of a clump: two lie side by side by chance, three hardly. At a normal count (about 500 in a mm^2,
+each 2.5 um wide) a platelet has another within reach with a probability of about 2%."""
 
 
 def find_clumps(cells: Sequence[Cell]) -> tuple[PlateletClump, ...]:

@@ -9,6 +9,7 @@ from hemascope.core.rates import Rate
 from hemascope.core.report import Differential, FieldResult, FieldSummary
 from hemascope.core.smear import QcStatus
 from hemascope.core.taxonomy import UNIDENTIFIED, WHITE_CELL_TYPES, CellKind, CellType
+from hemascope.reporting.red_cell_counts import count_platelets, count_red_cells
 from hemascope.stats.intervals import binomial_interval, poisson_rate_interval, poisson_ratio_interval
 
 PERCENT = "%"
@@ -50,6 +51,8 @@ def summarize(result: FieldResult) -> FieldSummary:
         counts={kind.value: kinds[kind] for kind in CellKind},
         types={name: labels[name] for name in (*DIFFERENTIAL_TYPES, CellType.ERYTHROBLAST.value)},
         notes=field.notes,
+        red_cells=count_red_cells(result),
+        platelets=count_platelets(result),
     )
 
 
@@ -81,7 +84,7 @@ def compute_differential(fields: Iterable[FieldSummary], prior: str, prior_share
     platelets, red_cells = kinds[CellKind.PLATELET.value], kinds[CellKind.RED_CELL.value]
     return Differential(
         white_cells=white_cells,
-        types={name: _share(types[name], white_cells) for name in DIFFERENTIAL_TYPES},
+        types={name: share(types[name], white_cells) for name in DIFFERENTIAL_TYPES},
         erythroblasts=_ratio(types[CellType.ERYTHROBLAST.value], white_cells, 100, PER_100_WHITE_CELLS),
         platelets_per_field=_per_field(platelets, len(included)),
         red_cells_per_field=_per_field(red_cells, len(included)),
@@ -91,7 +94,7 @@ def compute_differential(fields: Iterable[FieldSummary], prior: str, prior_share
     )
 
 
-def _share(count: int, total: int) -> Rate:
+def share(count: int, total: int) -> Rate:
     """Return a percentage with its binomial interval."""
     if total == 0:
         return Rate(count, total, None, None, None, PERCENT)
