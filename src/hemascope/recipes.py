@@ -209,7 +209,7 @@ class AnalysisRecipe(Recipe):
     Attributes
     ----------
     segmenter
-        ``network`` (the shipped finder) or ``classical`` (stain, Otsu, distances: no weights).
+        ``network`` (the shipped finder), ``classical`` (stain, Otsu, distances: no weights) or ``outlines`` (imported).
     prior
         Name of a shipped prior (``even``, ``adult_blood``) or path of a prior file.
     min_confidence
@@ -222,7 +222,7 @@ class AnalysisRecipe(Recipe):
         Name of a shipped grading table (``icsh_2015``) or path of a grading file.
     """
 
-    segmenter: Literal["network", "classical"] = "network"
+    segmenter: Literal["network", "classical", "outlines"] = "network"
     prior: str = "adult_blood"
     min_confidence: Share = 0.6
     max_anomaly: Positive = 1.0

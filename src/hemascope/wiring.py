@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hemascope.app.analyzer import Analyzer
 from hemascope.core.errors import RecipeError
 from hemascope.core.ports import CellClassifier, ResultSink, Segmenter
+from hemascope.core.provenance import ModelIdentity
 from hemascope.core.taxonomy import CellKind, CellType
 from hemascope.core.units import Scale, ScaleSource
 from hemascope.recipes import AnalysisRecipe, Grading, Prior, load_recipe, override
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from hemascope.app.bench_report import WholeRun
     from hemascope.core.report import SmearReport
     from hemascope.sources.discover import Source
+    from hemascope.sources.outline_shelf import OutlineShelf
 
 PRIORS = Path(__file__).parent / "priors"
 GRADINGS = Path(__file__).parent / "gradings"
@@ -103,6 +106,8 @@ def build_segmenter(name: str, settings: Settings | None = None) -> Segmenter:
     WeightsError
         If its weights are missing or damaged.
     """
+    if name == "outlines":
+        raise RecipeError("the segmenter 'outlines' takes them from files: name them with --outlines")
     if name not in SEGMENTERS:
         raise RecipeError(f"there is no segmenter '{name}'; choose one of {', '.join(SEGMENTERS)}")
     return SEGMENTERS[name](settings or read_settings())
@@ -140,7 +145,9 @@ def build_classifier(prior: Prior | str, recipe: AnalysisRecipe | None = None) -
     return NetworkClassifier(OnnxGraph(folder, card, read_settings().threads), spec, shares, thresholds)
 
 
-def build_analyzer(recipe: AnalysisRecipe | None = None, *, mpp: float | None = None) -> Analyzer:
+def build_analyzer(
+    recipe: AnalysisRecipe | None = None, *, mpp: float | None = None, outlines: OutlineShelf | None = None
+) -> Analyzer:
     """Return the analyzer that a recipe asks for.
 
     Parameters
@@ -149,6 +156,8 @@ def build_analyzer(recipe: AnalysisRecipe | None = None, *, mpp: float | None = 
         The default recipe where None.
     mpp
         Um per pixel of every field, as the user states it.
+    outlines
+        Imported outlines, which then take the place of the segmenter.
 
     Raises
     ------
@@ -164,6 +173,8 @@ def build_analyzer(recipe: AnalysisRecipe | None = None, *, mpp: float | None = 
 
     recipe = recipe or AnalysisRecipe()
     settings = read_settings()
+    if outlines is not None:
+        return _with_outlines(build_analyzer(override(recipe, segmenter="classical"), mpp=mpp), outlines)
     return Analyzer(
         reader=RasterReader(max_pixels=settings.max_pixels),
         segmenter=build_segmenter(recipe.segmenter, settings),
@@ -171,6 +182,21 @@ def build_analyzer(recipe: AnalysisRecipe | None = None, *, mpp: float | None = 
         judge=assess,
         scale=Scale(mpp, ScaleSource.STATED) if mpp is not None else None,
         scale_sample=recipe.scale_sample,
+    )
+
+
+def _with_outlines(analyzer: Analyzer, outlines: OutlineShelf) -> Analyzer:
+    """Return ``analyzer`` with imported outlines instead of what its segmenter finds."""
+    from hemascope.cells.imported import ImportedSegmenter
+    from hemascope.cells.scale import measure_scale
+    from hemascope.sources.outline_shelf import OutlinedReader
+
+    identity = ModelIdentity(f"outlines of {outlines.name}", "imported", outlines.sha256, "none", "not stated")
+    return replace(
+        analyzer,
+        reader=OutlinedReader(analyzer.reader, outlines),
+        segmenter=ImportedSegmenter(lambda field: outlines.of(field).outlines, identity),
+        estimate=measure_scale,
     )
 
 

@@ -52,12 +52,15 @@ class AnalysisRequest:
         The class prior in force.
     provenance
         What makes the result.
+    remarks
+        What else a reader must know, in sentences.
     """
 
     sources: Sequence[Source]
     out: Path
     prior: Prior
     provenance: Provenance
+    remarks: tuple[str, ...] = ()
 
 
 def analyze(request: AnalysisRequest, analyzer: Analyzer, make_sinks: MakeSinks, on_result: OnResult) -> SmearReport:
@@ -123,7 +126,7 @@ def _report(request: AnalysisRequest, summaries: Sequence[FieldSummary], failed:
         failed=tuple(failed),
         differential=compute_differential(summaries, request.prior.name, shares),
         excluded_fields=excluded,
-        statements=statements(summaries, failed, excluded, request.prior),
+        statements=(*statements(summaries, failed, excluded, request.prior), *request.remarks),
         provenance=request.provenance,
     )
 

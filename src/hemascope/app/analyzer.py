@@ -28,6 +28,9 @@ from hemascope.sources.discover import Source
 Judge = Callable[[Field, Sequence[Cell]], QcVerdict]
 """Quality control: a field and its cells to a verdict."""
 
+EstimateScale = Callable[[Sequence[Field], Segmenter], Scale]
+"""Fields taken alike to their scale, by the cells found in them."""
+
 
 class StageClock:
     """Seconds spent in each stage of one field."""
@@ -55,6 +58,8 @@ class Analyzer:
         The scale of every field, as the user states it; None to read or estimate it.
     scale_sample
         Fields looked at to estimate the scale of fields taken alike.
+    estimate
+        How it is estimated from them.
     """
 
     reader: FieldReader
@@ -63,6 +68,7 @@ class Analyzer:
     judge: Judge
     scale: Scale | None = None
     scale_sample: int = 12
+    estimate: EstimateScale = estimate_scale
     _scales: dict[tuple[Path, int, int], Scale] = field(default_factory=dict, init=False, repr=False)
 
     def results(self, sources: Sequence[Source]) -> Iterator[FieldResult | FailedInput]:
@@ -128,7 +134,7 @@ class Analyzer:
             return known
         key = (source.path.parent, read.width, read.height)
         if key not in self._scales:
-            self._scales[key] = estimate_scale(self._taken_alike(read, source, sources), self.segmenter)
+            self._scales[key] = self.estimate(self._taken_alike(read, source, sources), self.segmenter)
         return self._scales[key]
 
     def _taken_alike(self, read: Field, source: Source, sources: Sequence[Source]) -> list[Field]:

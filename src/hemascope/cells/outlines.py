@@ -51,13 +51,14 @@ def cells_from_outlines(
                 kind=kind,
                 outline=outline,
                 score=float(np.clip(score, 0, 1)),
-                touches_border=_is_cut(outline, field),
+                touches_border=is_cut(outline, field),
             )
         )
     return cells
 
 
-def _is_cut(outline: Polygon, field: Field) -> bool:
+def is_cut(outline: Polygon, field: Field) -> bool:
+    """Return whether the edge of the field cuts ``outline``."""
     box = outline.bounds
     return bool(
         box.x0 <= BORDER or box.y0 <= BORDER or box.x1 >= field.width - BORDER or box.y1 >= field.height - BORDER

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hemascope.core.cell import Cell
 from hemascope.core.ports import Segmenter
 from hemascope.core.smear import Field
 from hemascope.core.taxonomy import CellKind
@@ -55,6 +56,27 @@ def estimate_scale(fields: Sequence[Field], segmenter: Segmenter) -> Scale:
     return Scale(best_mpp, ScaleSource.ESTIMATED)
 
 
+def measure_scale(fields: Sequence[Field], segmenter: Segmenter) -> Scale:
+    """Return the scale at which the median whole red cell measures what red cells measure.
+
+    For outlines that do not depend on the scale, such as imported ones: whole fields are looked at, once.
+
+    Parameters
+    ----------
+    fields
+        Some fields of one smear, same camera and objective; their own scale is not looked at.
+    segmenter
+        Gives the red cells.
+
+    Returns
+    -------
+    An estimated scale, or ``FALLBACK`` where there are fewer than ``LEAST_RED_CELLS``.
+    """
+    found = [cell for field in fields for cell in segmenter.find(field)]
+    diameters = [_diameter(cell, 1.0) for cell in found if cell.kind is CellKind.RED_CELL and not cell.touches_border]
+    return Scale(_implied(diameters, 1.0), ScaleSource.ESTIMATED) if len(diameters) >= LEAST_RED_CELLS else FALLBACK
+
+
 def _center(field: Field, side: int) -> Field:
     x0, y0 = max((field.width - side) // 2, 0), max((field.height - side) // 2, 0)
     return Field(field.id, np.ascontiguousarray(field.pixels[y0 : y0 + side, x0 : x0 + side]), None)
@@ -69,11 +91,16 @@ def _red_cells(fields: Sequence[Field], segmenter: Segmenter, mpp: float, view_u
         for cell in segmenter.find(_center(field, round(view_um / mpp)).with_scale(scale)):
             if cell.kind is not CellKind.RED_CELL or cell.touches_border:
                 continue
-            diameter = 2 * np.sqrt(cell.outline.area / np.pi) * mpp
-            diameters.append(float(diameter))
+            diameter = _diameter(cell, mpp)
+            diameters.append(diameter)
             # A wrong trial finds things, but of the wrong size: a bell over the log of the diameter.
             support += cell.score * float(np.exp(-0.5 * (np.log(diameter / RED_CELL_DIAMETER) / 0.2) ** 2))
     return diameters, support
+
+
+def _diameter(cell: Cell, mpp: float) -> float:
+    """Return the diameter in um of the disk with the area of ``cell``."""
+    return float(2 * np.sqrt(cell.outline.area / np.pi) * mpp)
 
 
 def _implied(diameters: Sequence[float], mpp: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,8 @@ from hemascope.cli.progress import progress_bar
 if TYPE_CHECKING:
     from hemascope.core.report import FailedInput, FieldResult, SmearReport
     from hemascope.recipes import AnalysisRecipe
+    from hemascope.sources.discover import Source
+    from hemascope.sources.outline_shelf import OutlineShelf
 
 SOME_FAILED = 1
 
@@ -32,6 +35,14 @@ def analyze(
     segmenter: Annotated[
         str | None, typer.Option("--segmenter", help="network (default) or classical (needs no weights).")
     ] = None,
+    outlines: Annotated[
+        Path | None,
+        typer.Option("--outlines", help="Outlines made elsewhere instead of a finder's: a file or a folder of them."),
+    ] = None,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option("--class", metavar="NAME=KIND", help="What a class in them means; '*' for all others."),
+    ] = None,
     recipe: Annotated[Path | None, typer.Option("--recipe", help="Analysis recipe (TOML).")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")] = False,
@@ -45,16 +56,24 @@ def analyze(
     from hemascope.app.analyze import AnalysisRequest
     from hemascope.app.analyze import analyze as run_analysis
     from hemascope.app.provenance import gather_provenance
+    from hemascope.recipes import override
     from hemascope.sources.discover import discover
 
     resolved = _resolve(recipe, prior, segmenter)
     sources = discover(paths)
-    analyzer = wiring.build_analyzer(resolved, mpp=mpp)
+    shelf = _outlines(outlines, classes or (), sources, segmenter)
+    if shelf:
+        resolved = override(resolved, segmenter="outlines")
+    analyzer = wiring.build_analyzer(resolved, mpp=mpp, outlines=shelf)
     command = shlex.join(["hemascope", *sys.argv[1:]])
     provenance = gather_provenance(resolved, [analyzer.segmenter.identity, analyzer.classifier.identity], command)
-    request = AnalysisRequest(sources, out, wiring.load_prior(resolved.prior), provenance)
+    request = AnalysisRequest(
+        sources, out, wiring.load_prior(resolved.prior), provenance, shelf.remarks if shelf else ()
+    )
     with progress_bar("analyzing", len(sources), quiet=quiet or as_json) as bar:
         report = run_analysis(request, analyzer, wiring.build_sinks, lambda result: bar.advance(_note(result)))
+    for remark in request.remarks:
+        typer.echo(f"hemascope: {remark}", err=True)
     for failed in report.failed:
         typer.echo(f"hemascope: {failed.message}", err=True)
     if as_json:
@@ -71,6 +90,23 @@ def _resolve(recipe: Path | None, prior: str | None, segmenter: str | None) -> A
 
     base = load_recipe(recipe, AnalysisRecipe) if recipe else AnalysisRecipe()
     return override(base, prior=prior, segmenter=segmenter)
+
+
+def _outlines(
+    path: Path | None, classes: Sequence[str], sources: Sequence[Source], segmenter: str | None
+) -> OutlineShelf | None:
+    """Return the imported outlines that were asked for, if any."""
+    from hemascope.core.errors import OutlineError
+    from hemascope.sources.outline_classes import ClassTable
+    from hemascope.sources.outline_shelf import OutlineShelf
+
+    if path is None:
+        if classes:
+            raise OutlineError("--class says what imported classes mean: name the outlines with --outlines")
+        return None
+    if segmenter is not None:
+        raise OutlineError("--outlines takes the place of a segmenter: leave out --segmenter, or --outlines")
+    return OutlineShelf(path, sources, ClassTable.parse(classes))
 
 
 def _note(result: FieldResult | FailedInput) -> str:

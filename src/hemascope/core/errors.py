@@ -9,7 +9,8 @@
     |   |-- NoImagesError          paths that hold no image at all
     |   |-- ScaleError             a scale that is missing, implausible or contradictory
     |   |-- RecipeError            a recipe or prior: unknown key, wrong type, wrong value
-    |   `-- DataSetError           a public data set: absent, incomplete, malformed row
+    |   |-- DataSetError           a public data set: absent, incomplete, malformed row
+    |   `-- OutlineError           outlines made elsewhere: malformed, of unknown class, of another image
     |-- OutputError                a place that cannot be written
     |-- WeightsError               a model: missing, wrong digest, wrong layout
     `-- MissingExtraError          an optional dependency that is not installed
@@ -52,6 +53,10 @@ class RecipeError(InputError):
 
 class DataSetError(InputError):
     """A public data set that is absent, incomplete or malformed."""
+
+
+class OutlineError(InputError):
+    """Outlines made elsewhere that are malformed, of an unknown class, or of another image."""
 
 
 class OutputError(HemascopeError):
