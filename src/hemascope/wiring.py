@@ -243,7 +243,9 @@ def _whole_run(segmenter: str) -> WholeRun:
     def run(sources: Sequence[Source], out: Path, on_result: OnResult) -> SmearReport:
         models = [analyzer.segmenter.identity, analyzer.classifier.identity]
         provenance = gather_provenance(recipe, models, "hemascope bench report")
-        request = AnalysisRequest(sources, out, load_prior(recipe.prior), provenance)
+        request = AnalysisRequest(
+            sources, out, load_prior(recipe.prior), provenance, grading=load_grading(recipe.grading)
+        )
         return analyze(request, analyzer, build_sinks, on_result)
 
     return run

@@ -14,7 +14,7 @@ from hemascope.core.units import ScaleSource
 def results() -> list[FieldResult]:
     """Three fields: one passes, one warns, one fails; ids that try to break file formats; an empty one at the end."""
     return [
-        field_result(1, "slide/a.png"),
+        field_result(1, "slide/a.png", typed=True, clumped=True),
         field_result(2, '../../"x",\n<script>alert(1)</script>.png', status=QcStatus.WARN, scale=ScaleSource.ESTIMATED),
         field_result(3, "=cmd|'/c calc'!A1", status=QcStatus.FAIL),
         field_result(4, os.fsdecode(b"latin-\xe9.png"), white=0, red=0, platelets=0),

@@ -8,13 +8,17 @@ from numpy.typing import NDArray
 
 from hemascope.core.cell import Cell, Morphometry, Nucleus
 from hemascope.core.geometry import Polygon
+from hemascope.core.morphology import PlateletClump
 from hemascope.core.prediction import AbstentionReason, CellPrediction, RedCellPrediction
-from hemascope.core.provenance import ModelIdentity, Provenance
+from hemascope.core.provenance import ModelIdentity, Provenance, TableIdentity
 from hemascope.core.report import CellResult, FailedInput, FieldResult, SmearReport
 from hemascope.core.smear import Field, QcReason, QcStatus, QcVerdict
 from hemascope.core.taxonomy import NUCLEATED_TYPES, CellKind, CellType, RedCellType
 from hemascope.core.units import Scale, ScaleSource
 from hemascope.reporting.differential import compute_differential, summarize
+from hemascope.reporting.morphology import compute_red_cells
+from hemascope.reporting.platelets import compute_platelets
+from hemascope.wiring import load_grading
 
 PRIOR = {cell_type.value: 1 / len(CellType) for cell_type in CellType}
 RADII = {CellKind.WHITE_CELL: 42, CellKind.RED_CELL: 24, CellKind.PLATELET: 8}
@@ -76,8 +80,9 @@ def field_result(
     platelets: int = 3,
     size: tuple[int, int] = (640, 480),
     typed: bool = False,
+    clumped: bool = False,
 ) -> FieldResult:
-    """Return a painted field; ``typed`` gives a type to every whole red cell."""
+    """Return a painted field; ``typed`` gives a type to every whole red cell, ``clumped`` calls platelets a clump."""
     rng = np.random.default_rng(seed)
     types = np.random.default_rng(seed + 1000)
     width, height = size
@@ -103,11 +108,14 @@ def field_result(
     noise = rng.normal(0, 6, picture.shape)
     pixels = np.clip(cv2.GaussianBlur(picture, (0, 0), 1.2) + noise, 0, 255).astype(np.uint8)
     field = Field(field_id, pixels, Scale(0.15, scale), Path("images") / "a.png", f"{seed:064x}", ("alpha removed",))
-    return FieldResult(field, verdict(status), tuple(cells), {"find": 0.1})
+    lumped = [cell.cell for cell in cells if cell.cell.kind is CellKind.PLATELET][:3] if clumped else []
+    clumps = (PlateletClump(tuple(cell.id for cell in lumped), lumped[0].outline),) if lumped else ()
+    return FieldResult(field, verdict(status), tuple(cells), {"find": 0.1}, clumps)
 
 
 def report_of(results: list[FieldResult], failed: tuple[FailedInput, ...] = ()) -> SmearReport:
     fields = tuple(summarize(result) for result in results)
+    table = load_grading("icsh_2015")
     return SmearReport(
         title="Painted fields",
         fields=fields,
@@ -122,5 +130,8 @@ def report_of(results: list[FieldResult], failed: tuple[FailedInput, ...] = ()) 
             recipe_sha256="cd" * 32,
             command="hemascope analyze images",
             started="2026-01-02T03:04:05Z",
+            tables=(TableIdentity(table.name, table.version, table.digest()),),
         ),
+        red_cells=compute_red_cells(fields, table),
+        platelets=compute_platelets(fields, table, 4.5),
     )

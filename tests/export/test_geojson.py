@@ -13,7 +13,7 @@ from shapely.geometry import shape
 
 from hemascope.core.errors import OutputError
 from hemascope.core.report import FieldResult
-from hemascope.core.taxonomy import CellKind
+from hemascope.core.taxonomy import DISPLAY_NAMES, CellKind, RedCellType
 from hemascope.export.geojson import CellsGeoJsonSink, field_file_name
 
 
@@ -48,6 +48,23 @@ def test_every_cell_is_a_qupath_object(tmp_path: Path, results: list[FieldResult
                 1, abs=1e-5
             )
     assert len({feature["id"] for feature in whole["features"]}) == len(cells)
+
+
+def test_a_typed_red_cell_is_a_derived_class(tmp_path: Path, results: list[FieldResult], read_json: Any) -> None:
+    features = read_json(write(tmp_path, results[:1]))["features"]
+    for feature, cell in zip(features, results[0].cells, strict=True):
+        name, facts = feature["properties"]["classification"]["name"], feature["properties"]["metadata"]
+        assert facts.get("platelet_clump") == ("1" if cell.cell.id in results[0].clumps[0].cell_ids else None)
+        if cell.red_cell is None:
+            assert "red_cell_type" not in facts
+            assert ":" not in name
+            continue
+        assert facts["red_cell_type"] == cell.red_cell.label
+        shown = "" if cell.red_cell.label is RedCellType.NORMAL else f": {DISPLAY_NAMES[cell.red_cell.label]}"
+        assert name == f"Red cell{shown}"
+        numbers = feature["properties"]["measurements"]
+        assert sum(v for k, v in numbers.items() if k.startswith("p_red_cell_")) == pytest.approx(1, abs=1e-5)
+        assert numbers["red_cell_confidence"] == pytest.approx(cell.red_cell.confidence, abs=1e-5)
 
 
 def test_each_field_has_a_file_for_its_image(tmp_path: Path, results: list[FieldResult], read_json: Any) -> None:

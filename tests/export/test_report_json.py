@@ -37,7 +37,7 @@ def test_a_report_is_valid_and_whole(
     report = report_of(results, (FailedInput("b.png", "UnreadableImageError", "b.png is empty; remove it"),))
     content = read_json(write(tmp_path, report))
     jsonschema.validate(content, schema, cls=jsonschema.Draft202012Validator)
-    assert (content["kind"], content["schema_version"]) == ("hemascope.report", 1)
+    assert (content["kind"], content["schema_version"]) == ("hemascope.report", 2)
     assert content["failed"][0]["message"] == "b.png is empty; remove it"
     assert len(content["fields"]) == len(results)
     assert content["fields"][1]["verdict"]["status"] == "warn"
@@ -46,6 +46,15 @@ def test_a_report_is_valid_and_whole(
     assert neutrophils["count"] == report.differential.types["neutrophil"].count
     assert neutrophils["low"] <= neutrophils["value"] <= neutrophils["high"]
     assert content["provenance"]["recipe"]["limits"] == [1, 2]
+    assert report.red_cells is not None
+    assert report.platelets is not None
+    target = content["red_cells"]["types"]["target_cell"]
+    assert target["rate"]["count"] == report.red_cells.types["target_cell"].rate.count
+    assert (target["grade"], target["loinc"]) == (None, "10381-2")
+    assert "fewer than the 1,000" in target["reason"]
+    assert content["red_cells"]["grading"]["sha256"] == content["provenance"]["tables"][0]["sha256"]
+    assert content["platelets"]["clump_fields"] == [results[0].field.id]
+    assert sum(field["red_cells"]["judged"] for field in content["fields"]) == content["red_cells"]["judged"]
     assert ReportRecord.model_validate(content).title == report.title
 
 
@@ -53,6 +62,13 @@ def test_an_empty_report_is_valid_with_null_rates(tmp_path: Path, schema: dict[s
     content = read_json(write(tmp_path, report_of([])))
     jsonschema.validate(content, schema, cls=jsonschema.Draft202012Validator)
     assert content["differential"]["types"]["neutrophil"]["value"] is None
+    assert content["red_cells"]["types"]["target_cell"]["rate"]["value"] is None
+
+
+def test_a_report_without_morphology_is_valid(tmp_path: Path, schema: dict[str, Any], read_json: Any) -> None:
+    content = read_json(write(tmp_path, replace(report_of([]), red_cells=None, platelets=None)))
+    jsonschema.validate(content, schema, cls=jsonschema.Draft202012Validator)
+    assert (content["red_cells"], content["platelets"]) == (None, None)
 
 
 def test_nan_and_infinity_become_null(
@@ -68,7 +84,7 @@ def test_nan_and_infinity_become_null(
     assert content["provenance"]["recipe"] == {"limits": [None, {"deep": None}]}
 
 
-@pytest.mark.parametrize(("key", "value"), [("schema_version", 2), ("kind", "other"), ("surprise", 1)])
+@pytest.mark.parametrize(("key", "value"), [("schema_version", 1), ("kind", "other"), ("surprise", 1)])
 def test_another_layout_is_refused(
     key: str, value: object, tmp_path: Path, results: list[FieldResult], schema: dict[str, Any], read_json: Any
 ) -> None:

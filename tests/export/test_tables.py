@@ -63,6 +63,17 @@ def test_csv_holds_one_row_a_cell(tmp_path: Path, results: list[FieldResult]) ->
                 assert float(row[column.name]) == pytest.approx(value, rel=1e-5)
 
 
+def test_red_cells_and_clumps_have_their_columns(tmp_path: Path, results: list[FieldResult]) -> None:
+    table = pd.read_csv(write(CellsCsvSink(tmp_path / "cells.csv"), results))
+    first = table[table["field_id"] == results[0].field.id]
+    cells = results[0].cells
+    assert list(first["red_cell_type"].dropna()) == [cell.red_cell.label for cell in cells if cell.red_cell]
+    assert set(table.loc[table["red_cell_type"].notna(), "kind"]) == {"red_cell"}
+    assert list(first.loc[first["platelet_clump"].notna(), "cell_id"]) == list(results[0].clumps[0].cell_ids)
+    assert set(first["platelet_clump"].dropna()) == {1}
+    assert table.loc[table["field_id"] != results[0].field.id, "platelet_clump"].isna().all()
+
+
 def test_parquet_holds_the_same_in_row_groups(
     tmp_path: Path, results: list[FieldResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,6 +96,15 @@ def test_anndata_follows_scverse(tmp_path: Path, results: list[FieldResult]) -> 
     white = (table.obs["kind"] == "white_cell").to_numpy()
     np.testing.assert_allclose(table.obsm["probabilities"][white].sum(axis=1), 1, rtol=1e-9)
     assert np.isnan(table.obsm["probabilities"][~white]).all()
+    typed = table.obs["red_cell_type"].notna().to_numpy()
+    assert 0 < typed.sum() < len(table)
+    shapes = table.obsm["red_cell_probabilities"]
+    assert np.isnan(shapes[~typed]).all()
+    np.testing.assert_allclose(shapes[typed].sum(axis=1), 1, rtol=1e-9)
+    assert [table.uns["red_cell_types"][best] for best in shapes[typed].argmax(axis=1)] == list(
+        table.obs["red_cell_type"][typed]
+    )
+    np.testing.assert_allclose(table.obs["red_cell_confidence"][typed], shapes[typed].max(axis=1))
     assert json.loads(table.uns["provenance"])["command"] == "hemascope analyze images"
     assert set(table.obs["field_qc"]) == {"pass", "warn", "fail"}
     assert table.var.loc["area_um2", "unit"] == "um^2"

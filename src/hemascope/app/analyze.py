@@ -6,18 +6,21 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hemascope.app.analyzer import Analyzer
-from hemascope.app.statements import statements
+from hemascope.app.statements import morphology_statements, statements
 from hemascope.core.errors import NoImagesError, OutputError
+from hemascope.core.morphology import GradingIdentity
 from hemascope.core.ports import ResultSink
-from hemascope.core.provenance import Provenance
+from hemascope.core.provenance import Provenance, TableIdentity
 from hemascope.core.report import FailedInput, FieldResult, FieldSummary, SmearReport
 from hemascope.core.smear import QcStatus
-from hemascope.recipes import Prior
+from hemascope.recipes import Grading, Prior
 from hemascope.reporting.differential import compute_differential, summarize
+from hemascope.reporting.morphology import UNGRADED, compute_red_cells
+from hemascope.reporting.platelets import compute_platelets
 from hemascope.sources.discover import Source
 
 ARTEFACTS = (
@@ -54,6 +57,10 @@ class AnalysisRequest:
         What makes the result.
     remarks
         What else a reader must know, in sentences.
+    grading
+        The table that red cells are graded by.
+    red_cell_count
+        Of this blood in 10^12/L, as the user states it; None where it is not known.
     """
 
     sources: Sequence[Source]
@@ -61,6 +68,8 @@ class AnalysisRequest:
     prior: Prior
     provenance: Provenance
     remarks: tuple[str, ...] = ()
+    grading: Grading = field(default=UNGRADED, kw_only=True)
+    red_cell_count: float | None = field(default=None, kw_only=True)
 
 
 def analyze(request: AnalysisRequest, analyzer: Analyzer, make_sinks: MakeSinks, on_result: OnResult) -> SmearReport:
@@ -120,15 +129,24 @@ def _collect(
 def _report(request: AnalysisRequest, summaries: Sequence[FieldSummary], failed: Sequence[FailedInput]) -> SmearReport:
     excluded = tuple(s.id for s in summaries if s.verdict.status is QcStatus.FAIL)
     shares = {cell_type.value: share for cell_type, share in request.prior.shares.items()}
+    red_cells = compute_red_cells(summaries, request.grading)
+    platelets = compute_platelets(summaries, request.grading, request.red_cell_count)
+    said = (*statements(summaries, failed, excluded, request.prior), *morphology_statements(red_cells, platelets))
     return SmearReport(
         title=_title(request.sources),
         fields=tuple(summaries),
         failed=tuple(failed),
         differential=compute_differential(summaries, request.prior.name, shares),
         excluded_fields=excluded,
-        statements=(*statements(summaries, failed, excluded, request.prior), *request.remarks),
-        provenance=request.provenance,
+        statements=(*said, *request.remarks),
+        provenance=replace(request.provenance, tables=_tables(red_cells.grading)),
+        red_cells=red_cells,
+        platelets=platelets,
     )
+
+
+def _tables(grading: GradingIdentity | None) -> tuple[TableIdentity, ...]:
+    return () if grading is None else (TableIdentity(grading.name, grading.version, grading.sha256),)
 
 
 def _title(sources: Sequence[Source]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from hemascope.core.morphology import PlateletFindings, RedCellMorphology
 from hemascope.core.report import FailedInput, FieldSummary
 from hemascope.core.units import RED_CELL_DIAMETER, ScaleSource
 from hemascope.recipes import Prior
@@ -15,6 +16,13 @@ ALWAYS = (
     "unlike its training cells unidentified, but a blast can still be typed as a normal cell: look at the gallery.",
 )
 """Said in every report, the use first."""
+
+RED_CELL_TRAINING = (
+    "Red cell types were learned from one set, Chula-RBC-12: a few smears, most of thalassemia, with the rare types "
+    "enriched. On another stain, camera or disease types can be wrong, and on normal blood too many cells may be "
+    "called abnormal: look at the gallery of red cells before believing a percentage."
+)
+"""Said wherever red cells were typed."""
 
 GRAY = "gray image"
 """How the reader notes that a file held no color."""
@@ -43,6 +51,31 @@ def statements(
         said.append(f"{len(excluded)} of {len(fields)} fields failed quality control and are not in the counts.")
     if failed:
         said.append(f"{len(failed)} files could not be read; they are listed under quality.")
+    return tuple(said)
+
+
+def morphology_statements(red_cells: RedCellMorphology, platelets: PlateletFindings) -> tuple[str, ...]:
+    """Return the limits of what is said of red cells and platelets, in words."""
+    said = []
+    if red_cells.judged:
+        said.append(RED_CELL_TRAINING)
+        if red_cells.judged < red_cells.least_cells:
+            said.append(
+                f"{red_cells.judged:,} red cells were typed, fewer than {red_cells.least_cells:,}: percentages and "
+                "intervals are given, grades are withheld."
+            )
+    table = red_cells.grading
+    if table is not None and red_cells.found and table.verified < table.rows:
+        said.append(
+            f"Red cells are graded by the table '{table.name}', version {table.version}. Of its {table.rows} rows, "
+            f"{table.rows - table.verified} are marked as not verified: check them, or give your own with --grading."
+        )
+    if platelets.clumps:
+        fields = len(platelets.clump_fields)
+        said.append(
+            f"Platelets are clumped in {fields} {'field' if fields == 1 else 'fields'}: platelet counts and estimates "
+            "are too low."
+        )
     return tuple(said)
 
 

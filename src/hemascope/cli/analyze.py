@@ -35,6 +35,15 @@ def analyze(
     segmenter: Annotated[
         str | None, typer.Option("--segmenter", help="network (default) or classical (needs no weights).")
     ] = None,
+    grading: Annotated[
+        str | None, typer.Option("--grading", help="Table for grading red cells: icsh_2015, or a .toml file.")
+    ] = None,
+    red_cell_count: Annotated[
+        float | None,
+        typer.Option(
+            "--red-cell-count", min=0.1, max=20, help="Red cells of this blood in 10^12/L, to estimate platelets from."
+        ),
+    ] = None,
     outlines: Annotated[
         Path | None,
         typer.Option("--outlines", help="Outlines made elsewhere instead of a finder's: a file or a folder of them."),
@@ -59,7 +68,7 @@ def analyze(
     from hemascope.recipes import override
     from hemascope.sources.discover import discover
 
-    resolved = _resolve(recipe, prior, segmenter)
+    resolved = _resolve(recipe, prior, segmenter, grading)
     sources = discover(paths)
     shelf = _outlines(outlines, classes or (), sources, segmenter)
     if shelf:
@@ -68,7 +77,13 @@ def analyze(
     command = shlex.join(["hemascope", *sys.argv[1:]])
     provenance = gather_provenance(resolved, [analyzer.segmenter.identity, analyzer.classifier.identity], command)
     request = AnalysisRequest(
-        sources, out, wiring.load_prior(resolved.prior), provenance, shelf.remarks if shelf else ()
+        sources,
+        out,
+        wiring.load_prior(resolved.prior),
+        provenance,
+        shelf.remarks if shelf else (),
+        grading=wiring.load_grading(resolved.grading),
+        red_cell_count=red_cell_count,
     )
     with progress_bar("analyzing", len(sources), quiet=quiet or as_json) as bar:
         report = run_analysis(request, analyzer, wiring.build_sinks, lambda result: bar.advance(_note(result)))
@@ -84,12 +99,12 @@ def analyze(
         raise typer.Exit(SOME_FAILED)
 
 
-def _resolve(recipe: Path | None, prior: str | None, segmenter: str | None) -> AnalysisRecipe:
+def _resolve(recipe: Path | None, prior: str | None, segmenter: str | None, grading: str | None) -> AnalysisRecipe:
     """Return the recipe in force: flags before the file before the defaults."""
     from hemascope.recipes import AnalysisRecipe, load_recipe, override
 
     base = load_recipe(recipe, AnalysisRecipe) if recipe else AnalysisRecipe()
-    return override(base, prior=prior, segmenter=segmenter)
+    return override(base, prior=prior, segmenter=segmenter, grading=grading)
 
 
 def _outlines(
@@ -120,11 +135,12 @@ def _note(result: FieldResult | FailedInput) -> str:
 def _print_summary(report: SmearReport, out: Path) -> None:
     from rich.console import Console
 
-    from hemascope.cli.summary import count_line, differential_table, scale_line
+    from hemascope.cli.summary import count_line, differential_table, red_cell_line, scale_line
 
     console = Console()
     console.print(differential_table(report))
     console.print(count_line(report), highlight=False)
+    console.print(red_cell_line(report), highlight=False)
     console.print(scale_line(report), highlight=False)
     for statement in report.statements[:1]:
         console.print(statement, style="bold", highlight=False)

@@ -6,6 +6,7 @@ from collections import Counter
 
 from rich.table import Table
 
+from hemascope.core.morphology import FINDING_NAMES, Grade
 from hemascope.core.rates import Rate
 from hemascope.core.report import SmearReport
 from hemascope.core.taxonomy import DISPLAY_NAMES, CellKind
@@ -37,6 +38,28 @@ def count_line(report: SmearReport) -> str:
         f"{red} red cells; {platelets.count} platelets, {_number(platelets.value)} per 1,000 red cells "
         f"({_interval(platelets)}). Quality: {quality}; {len(report.failed)} files not readable."
     )
+
+
+def red_cell_line(report: SmearReport) -> str:
+    """Return what red cells and platelets show in one line; "" where nothing was computed."""
+    red_cells, platelets = report.red_cells, report.platelets
+    if red_cells is None or platelets is None:
+        return ""
+    spread = red_cells.size.diameter_cv
+    said = [f"Red cells: {red_cells.judged} typed" if red_cells.judged else "Red cells: not typed"]
+    if spread is not None:
+        limits = "" if spread.low is None or spread.high is None else f" ({spread.low:.1f} to {spread.high:.1f})"
+        said.append(f"diameter CV {spread.value:.1f}%{limits}")
+    every = {**red_cells.findings, **red_cells.types}
+    graded = [(name, f) for name, f in every.items() if f.grade is not None and f.grade is not Grade.BELOW]
+    said += [
+        f"{FINDING_NAMES[name].lower()} {finding.grade} ({_number(finding.rate.value)}%)" for name, finding in graded
+    ]
+    if red_cells.judged and not graded:
+        few = red_cells.judged < red_cells.least_cells
+        said.append(f"grades need {red_cells.least_cells}" if few else "no finding reaches a grade")
+    clumps = f"{platelets.clumps} in {len(platelets.clump_fields)} fields" if platelets.clumps else "none"
+    return f"{'; '.join(said)}. Platelet clumps: {clumps}."
 
 
 def scale_line(report: SmearReport) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from hemascope.core.errors import MissingExtraError
 from hemascope.core.report import FieldResult, SmearReport
-from hemascope.core.taxonomy import CellType
+from hemascope.core.taxonomy import CellType, RedCellType
 from hemascope.export.columns import COLUMNS, clean_text
 from hemascope.export.parquet import CellsParquetSink
 from hemascope.export.spool import Spool, writing
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _NAME = "cells.h5ad"
 _CATEGORIES = ("field_id", "field_path", "field_sha256", "field_qc", "scale_source", "kind", "type", "most_likely_type",
-               "abstention")  # fmt: skip
+               "abstention", "red_cell_type")  # fmt: skip
 
 
 class CellsAnnDataSink:
@@ -87,6 +87,7 @@ def _to_anndata(table: pd.DataFrame, report: SmearReport) -> anndata.AnnData:
     measures = [column.name for column in COLUMNS if column.role == "measure"]
     facts = [column.name for column in COLUMNS if column.role == "fact" and column.name != "cell_id"]
     chances = [column.name for column in COLUMNS if column.role == "probability"]
+    shapes = [column.name for column in COLUMNS if column.role == "red_cell_probability"]
     obs = table[facts].set_axis(pd.Index(table["cell_id"].astype(str), name=None))
     for name in _CATEGORIES:
         obs[name] = obs[name].astype(object).astype("category")
@@ -97,9 +98,11 @@ def _to_anndata(table: pd.DataFrame, report: SmearReport) -> anndata.AnnData:
         obsm={
             "spatial": table[["center_x_px", "center_y_px"]].to_numpy(np.float64),
             "probabilities": table[chances].to_numpy(np.float64, na_value=np.nan),
+            "red_cell_probabilities": table[shapes].to_numpy(np.float64, na_value=np.nan),
         },
         uns={
             "cell_types": np.array([cell_type.value for cell_type in CellType]),
+            "red_cell_types": np.array([red_cell_type.value for red_cell_type in RedCellType]),
             "provenance": clean_text(json.dumps(asdict(report.provenance), sort_keys=True, default=str)),
             "title": clean_text(report.title),
             "statements": np.array([clean_text(line) for line in report.statements], dtype=object),

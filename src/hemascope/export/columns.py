@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from hemascope.core.prediction import CellPrediction
+from hemascope.core.prediction import CellPrediction, RedCellPrediction
 from hemascope.core.report import CellResult, FieldResult
-from hemascope.core.taxonomy import CellType
+from hemascope.core.taxonomy import CellKind, CellType, RedCellType
 
 Value = str | float | int | bool | None
 """What a table holds; None is an empty cell of the table."""
@@ -26,14 +26,15 @@ class Column:
     dtype
         What it holds: ``text``, ``number`` (float64), ``integer`` or ``flag``.
     role
-        ``fact`` of the cell, ``probability`` of a type, or ``measure`` of its shape.
+        ``fact`` of the cell, ``probability`` of a type, ``red_cell_probability`` of a type of red cells, or ``measure``
+        of its shape.
     of
         Its value for one cell of one field.
     """
 
     name: str
     dtype: Literal["text", "number", "integer", "flag"]
-    role: Literal["fact", "probability", "measure"]
+    role: Literal["fact", "probability", "red_cell_probability", "measure"]
     of: Callable[[FieldResult, CellResult], Value]
 
 
@@ -68,6 +69,25 @@ def _probability(index: int, cell_type: CellType) -> Column:
     return Column(f"p_{cell_type.value}", "number", "probability", get)
 
 
+def _of_red_cell(read: Callable[[RedCellPrediction], Value]) -> Callable[[FieldResult, CellResult], Value]:
+    """Return a getter that is None where the red cell was not typed."""
+    return lambda field, cell: None if cell.red_cell is None else read(cell.red_cell)
+
+
+def _red_cell_probability(index: int, red_cell_type: RedCellType) -> Column:
+    """Return the column with the probability of one type of red cell."""
+    get = _of_red_cell(lambda prediction: float(prediction.probabilities[index]))
+    return Column(f"p_red_cell_{red_cell_type.value}", "number", "red_cell_probability", get)
+
+
+def clump_of(field: FieldResult, cell: CellResult) -> int | None:
+    """Return the number of the platelet clump in its field, from 1, that ``cell`` belongs to; None for none."""
+    if cell.cell.kind is not CellKind.PLATELET:
+        return None
+    numbers = (number for number, clump in enumerate(field.clumps, 1) if cell.cell.id in clump.cell_ids)
+    return next(numbers, None)
+
+
 def _measure(name: str, dtype: Literal["number", "integer"] = "number") -> Column:
     """Return the column of one field of ``Morphometry``."""
     return Column(name, dtype, "measure", lambda field, cell: getattr(cell.morphometry, name))
@@ -92,6 +112,9 @@ COLUMNS: tuple[Column, ...] = (
     Column("confidence", "number", "fact", _of_prediction(lambda prediction: prediction.confidence)),
     Column("anomaly", "number", "fact", _of_prediction(lambda prediction: float(prediction.anomaly))),
     Column("abstention", "text", "fact", _of_prediction(lambda p: p.abstention.value if p.abstention else None)),
+    Column("red_cell_type", "text", "fact", _of_red_cell(lambda prediction: prediction.label.value)),
+    Column("red_cell_confidence", "number", "fact", _of_red_cell(lambda prediction: prediction.confidence)),
+    Column("platelet_clump", "integer", "fact", clump_of),
     Column("score", "number", "fact", lambda field, cell: float(cell.cell.score)),
     Column("touches_border", "flag", "fact", lambda field, cell: bool(cell.cell.touches_border)),
     Column("center_x_px", "number", "fact", lambda field, cell: cell.cell.outline.centroid[0]),
@@ -101,6 +124,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("box_x1_px", "number", "fact", lambda field, cell: cell.cell.outline.bounds.x1),
     Column("box_y1_px", "number", "fact", lambda field, cell: cell.cell.outline.bounds.y1),
     *(_probability(index, cell_type) for index, cell_type in enumerate(CellType)),
+    *(_red_cell_probability(index, red_cell_type) for index, red_cell_type in enumerate(RedCellType)),
     _measure("area_um2"),
     _measure("perimeter_um"),
     _measure("circularity"),

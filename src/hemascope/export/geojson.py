@@ -18,8 +18,8 @@ from typing import IO
 from hemascope.core.cell import Nucleus
 from hemascope.core.errors import OutputError
 from hemascope.core.report import CellResult, FieldResult, SmearReport
-from hemascope.core.taxonomy import DISPLAY_COLORS, DISPLAY_NAMES, CellType
-from hemascope.export.columns import clean_text
+from hemascope.core.taxonomy import DISPLAY_COLORS, DISPLAY_NAMES, CellType, RedCellType
+from hemascope.export.columns import clean_text, clump_of
 from hemascope.export.rings import ring_of
 from hemascope.export.spool import Spool, writing
 
@@ -59,7 +59,7 @@ def feature(result: FieldResult, cell: CellResult) -> dict[str, object]:
     record["properties"] = {
         "objectType": "cell",
         "name": clean_text(cell.cell.id),
-        "classification": {"name": DISPLAY_NAMES[group], "color": _rgb(DISPLAY_COLORS[group])},
+        "classification": {"name": _class_name(cell), "color": _rgb(DISPLAY_COLORS[group])},
         "isLocked": False,
         "measurements": _measurements(cell),
         "metadata": _metadata(result, cell, outline.repaired),
@@ -131,6 +131,14 @@ class CellsGeoJsonSink:
         (self._spool.folder / "geojson").replace(folder)
 
 
+def _class_name(cell: CellResult) -> str:
+    """Return the type for a reader; a red cell's stands behind its kind, which QuPath takes for a derived class."""
+    name = DISPLAY_NAMES[cell.label or cell.cell.kind.value]
+    if cell.red_cell is None or cell.red_cell.label is RedCellType.NORMAL:
+        return name
+    return f"{name}: {DISPLAY_NAMES[cell.red_cell.label]}"
+
+
 def _nucleus(nucleus: Nucleus) -> dict[str, object]:
     """Return the geometry of a nucleus: one polygon, or one for each lobe."""
     rings = [[ring_of(part).coordinates] for part in nucleus.parts]
@@ -148,6 +156,10 @@ def _measurements(cell: CellResult) -> dict[str, float]:
         numbers |= {"confidence": cell.prediction.confidence, "anomaly": cell.prediction.anomaly}
         chances = zip(CellType, cell.prediction.probabilities.tolist(), strict=True)
         numbers |= {f"p_{cell_type.value}": chance for cell_type, chance in chances}
+    if cell.red_cell is not None:
+        numbers |= {"red_cell_confidence": cell.red_cell.confidence}
+        shapes = zip(RedCellType, cell.red_cell.probabilities.tolist(), strict=True)
+        numbers |= {f"p_red_cell_{red_cell_type.value}": chance for red_cell_type, chance in shapes}
     numbers |= asdict(cell.morphometry)
     return {name: round(float(v), 6) for name, v in numbers.items() if v is not None and math.isfinite(v)}
 
@@ -161,6 +173,8 @@ def _metadata(result: FieldResult, cell: CellResult, repaired: str) -> dict[str,
         "touches_border": "true" if cell.cell.touches_border else "false",
         "scale_source": result.field.scale.source.value if result.field.scale else "",
         "abstention": cell.prediction.abstention.value if cell.prediction and cell.prediction.abstention else "",
+        "red_cell_type": cell.red_cell.label.value if cell.red_cell else "",
+        "platelet_clump": str(clump_of(result, cell) or ""),
         "outline_repaired": repaired,
     }
     return {name: value for name, value in facts.items() if value}

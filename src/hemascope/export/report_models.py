@@ -6,44 +6,25 @@ A change that a reader of version N cannot read raises ``SCHEMA_VERSION``.
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, NonNegativeInt, PositiveInt
+from pydantic import BeforeValidator, Field, JsonValue, NonNegativeInt, PositiveInt
 
 from hemascope.core.report import SmearReport
 from hemascope.core.smear import QcStatus
 from hemascope.core.units import ScaleSource
-from hemascope.export.columns import clean_text
+from hemascope.export.morphology_models import (
+    PlateletCountsRecord,
+    PlateletRecord,
+    RedCellCountsRecord,
+    RedCellRecord,
+)
+from hemascope.export.record_types import Number, RateRecord, Record, Share, Text, finite
 
-SCHEMA_VERSION: Literal[1] = 1
-
-
-def _finite(value: Any) -> Any:
-    """Return None for a number that is not finite, at any depth, and valid Unicode for text."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, dict):
-        return {_finite(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value
+SCHEMA_VERSION: Literal[2] = 2
 
 
-Text = Annotated[str, BeforeValidator(_finite)]
-Number = Annotated[float | None, BeforeValidator(_finite)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class _Record(BaseModel):
-    """Read from the core's records by attribute; no key but those named."""
-
-    model_config = ConfigDict(from_attributes=True, extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class QcReasonRecord(_Record):
+class QcReasonRecord(Record):
     """One finding of quality control."""
 
     code: Text = Field(description="Stable snake_case name of the finding.")
@@ -51,7 +32,7 @@ class QcReasonRecord(_Record):
     message: Text = Field(description="The finding in words, with the measured value and the threshold.")
 
 
-class QcVerdictRecord(_Record):
+class QcVerdictRecord(Record):
     """Quality control of one field."""
 
     status: QcStatus = Field(description="The worst status among the reasons; a failed field is left out of all rates.")
@@ -59,7 +40,7 @@ class QcVerdictRecord(_Record):
     measures: dict[Text, Number] = Field(description="Measure, with its unit as suffix, to its value.")
 
 
-class FieldRecord(_Record):
+class FieldRecord(Record):
     """One field image."""
 
     id: Text = Field(description="Unique in this report.")
@@ -73,9 +54,11 @@ class FieldRecord(_Record):
     counts: dict[Text, NonNegativeInt] = Field(description="Cell kind to number of cells found.")
     types: dict[Text, NonNegativeInt] = Field(description="Type, or unidentified, to number of nucleated cells.")
     notes: tuple[Text, ...] = Field(description="What reading did to the pixels.")
+    red_cells: RedCellCountsRecord = Field(description="Red cells by type, and their sizes.")
+    platelets: PlateletCountsRecord = Field(description="Clumps of platelets, and their sizes.")
 
 
-class FailedInputRecord(_Record):
+class FailedInputRecord(Record):
     """A file that could not be analyzed."""
 
     path: Text = Field(description="The file.")
@@ -83,20 +66,7 @@ class FailedInputRecord(_Record):
     message: Text = Field(description="What was wrong and what to do.")
 
 
-class RateRecord(_Record):
-    """A count over a denominator with its exact 95% interval."""
-
-    count: NonNegativeInt = Field(description="Numerator as counted.")
-    total: NonNegativeInt = Field(description="Denominator as counted.")
-    value: float | None = Field(description="The rate in its unit; null where total is 0.")
-    low: float | None = Field(description="Lower limit of the exact 95% interval; null where total is 0.")
-    high: float | None = Field(description="Upper limit of the exact 95% interval; null where total is 0.")
-    unit: Literal["%", "per 100 white cells", "per 1,000 red cells", "per field"] = Field(
-        description="Unit of the rate."
-    )
-
-
-class DifferentialRecord(_Record):
+class DifferentialRecord(Record):
     """The white cell differential and the counts beside it, over all fields that did not fail quality control."""
 
     white_cells: NonNegativeInt = Field(description="Nucleated cells but erythroblasts; unidentified ones included.")
@@ -109,7 +79,7 @@ class DifferentialRecord(_Record):
     prior_shares: dict[Text, Share] = Field(description="Cell type to the share that the prior gives it.")
 
 
-class ModelRecord(_Record):
+class ModelRecord(Record):
     """One model as it answered."""
 
     name: Text = Field(description="Name in the zoo.")
@@ -119,22 +89,31 @@ class ModelRecord(_Record):
     license: Text = Field(description="SPDX identifier of the weights' license.")
 
 
-class ProvenanceRecord(_Record):
+class TableRecord(Record):
+    """A table of limits that answers rest on."""
+
+    name: Text = Field(description="Its name.")
+    version: Text = Field(description="Its version.")
+    sha256: Text = Field(description="SHA-256 of its canonical JSON.")
+
+
+class ProvenanceRecord(Record):
     """What made this report."""
 
     software: dict[Text, Text] = Field(description="Package or interpreter to version.")
     models: tuple[ModelRecord, ...] = Field(description="The models that answered.")
-    recipe: Annotated[dict[str, JsonValue], BeforeValidator(_finite)] = Field(description="The resolved recipe.")
+    recipe: Annotated[dict[str, JsonValue], BeforeValidator(finite)] = Field(description="The resolved recipe.")
     recipe_sha256: Text = Field(description="SHA-256 of the recipe's canonical JSON.")
     command: Text = Field(description="What was asked, as typed.")
     started: Text = Field(description="ISO 8601 time in UTC.")
+    tables: tuple[TableRecord, ...] = Field(description="Tables of limits in force, such as the grading of red cells.")
 
 
-class ReportRecord(_Record):
+class ReportRecord(Record):
     """A blood smear report. Research use only: not for diagnosis."""
 
     kind: Literal["hemascope.report"] = Field(default="hemascope.report", description="What this file is.")
-    schema_version: Literal[1] = Field(default=SCHEMA_VERSION, description="Version of this layout.")
+    schema_version: Literal[2] = Field(default=SCHEMA_VERSION, description="Version of this layout.")
     title: Text = Field(description="What was analyzed.")
     fields: tuple[FieldRecord, ...] = Field(description="Every field, in the order read.")
     failed: tuple[FailedInputRecord, ...] = Field(description="Every input that could not be analyzed.")
@@ -142,6 +121,8 @@ class ReportRecord(_Record):
     excluded_fields: tuple[Text, ...] = Field(description="Ids of fields left out of the rates (quality: fail).")
     statements: tuple[Text, ...] = Field(description="Limits that a reader must know.")
     provenance: ProvenanceRecord = Field(description="What made it.")
+    red_cells: RedCellRecord | None = Field(description="Findings on red cells; null where nothing computed them.")
+    platelets: PlateletRecord | None = Field(description="Findings on platelets; null where nothing computed them.")
 
 
 def report_record(report: SmearReport) -> ReportRecord:
