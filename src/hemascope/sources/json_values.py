@@ -17,6 +17,10 @@ MAX_BYTES = 1 << 30
 """Unpacked; a field of thousands of cells takes a few MB."""
 
 
+MAX_PIXELS = 1e7
+"""No image is that wide: coordinates beyond it are damage."""
+
+
 def parse_json(data: bytes) -> Any:
     """Return the document in ``data``, which may be compressed by gzip.
 
@@ -77,19 +81,21 @@ def whole(value: Any) -> int | None:
 
 
 def numbers(value: Any, where: str) -> NDArray[np.float64]:
-    """Return a nested list of numbers as a float64 array.
+    """Return a nested list of coordinates as a float64 array.
 
     Raises
     ------
     OutlineError
-        If it is ragged, or holds what is no finite number; ``where`` names the place.
+        If it is ragged, or holds what is no number within ``MAX_PIXELS``; ``where`` names the place.
     """
     try:
         array = np.asarray(value, dtype=object if _holds_strangers(value) else np.float64)
-        if array.dtype != np.float64 or not np.isfinite(array).all():
+        if array.dtype != np.float64 or not (np.abs(array) <= MAX_PIXELS).all():
             raise ValueError("no finite number")
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise OutlineError(f"has coordinates that are no lists of numbers in {where}; export it again") from error
+        raise OutlineError(
+            f"has coordinates that are no lists of plausible numbers in {where}; export it again"
+        ) from error
     return array
 
 
