@@ -261,6 +261,8 @@ class TrainingRecipe(Recipe):
         Of AdamW with a cosine schedule and an exponential moving average of the weights.
     validate_every, checkpoint_every
         In steps.
+    patience
+        Validations without a better score after which training stops; 0 for never.
     """
 
     name: str
@@ -273,10 +275,11 @@ class TrainingRecipe(Recipe):
     ema: Share = 0.998
     validate_every: Count = 250
     checkpoint_every: Count = 100
+    patience: Annotated[int, Field(ge=0)] = 0
 
 
-class CellTrainingRecipe(TrainingRecipe):
-    """How the cell classifier is trained (`hemascope train cells RECIPE`).
+class CropTrainingRecipe(TrainingRecipe):
+    """How any classifier of crops is trained.
 
     Attributes
     ----------
@@ -290,7 +293,6 @@ class CellTrainingRecipe(TrainingRecipe):
         Of the embedding in training, and of the labels.
     """
 
-    kind: Literal["cells"] = "cells"
     sources: tuple[CropSource, ...]
     crop_px: Count = 128
     crop_um: Positive = 36.0
@@ -298,6 +300,38 @@ class CellTrainingRecipe(TrainingRecipe):
     blocks: tuple[int, ...] = (1, 2, 2, 2)
     dropout: Share = 0.2
     label_smoothing: Share = 0.05
+
+
+class CellTrainingRecipe(CropTrainingRecipe):
+    """How the cell classifier is trained (`hemascope train cells RECIPE`); see ``CropTrainingRecipe``."""
+
+    kind: Literal["cells"] = "cells"
+
+
+class RedCellTrainingRecipe(CropTrainingRecipe):
+    """How the red cell classifier is trained (`hemascope train red-cells RECIPE`).
+
+    Attributes
+    ----------
+    sources
+        Data sets of fields with points; every one needs its ``mpp``.
+    crop_px, crop_um, widths
+        As in ``CropTrainingRecipe``, smaller: a red cell is smaller than a white cell.
+    shift_um
+        Crops are cut off center by up to this much along each axis: a labeled point is no center.
+    log_scale
+        Half-width of the log of the magnification: small, because macrocytes and microcytes are told by size.
+    color
+        Strength of the color augmentation relative to the cell classifier's: pallor tells types.
+    """
+
+    kind: Literal["red_cells"] = "red_cells"
+    crop_px: Count = 64
+    crop_um: Positive = 12.8
+    widths: tuple[int, ...] = (16, 32, 64, 128)
+    shift_um: Annotated[float, Field(ge=0)] = 1.2
+    log_scale: Annotated[float, Field(ge=0)] = 0.06
+    color: Annotated[float, Field(ge=0)] = 0.5
 
 
 class FieldSource(Recipe):
@@ -313,12 +347,15 @@ class FieldSource(Recipe):
         Assumed um per pixel; a mapping from the record's ``source`` to a value where subsets differ.
     label_version
         Which boxes to learn from, where a set has several.
+    nuclei
+        Whether the optics are good enough for a threshold to tell nuclei inside boxes.
     """
 
     data_set: str
     weight: Positive = 1.0
     mpp: Positive | dict[str, Positive] | None = None
     label_version: str = "best"
+    nuclei: bool = True
 
 
 class SegmenterTrainingRecipe(TrainingRecipe):
@@ -336,6 +373,8 @@ class SegmenterTrainingRecipe(TrainingRecipe):
         Side of a training view in pixels at ``mpp``.
     synthetic_fields
         Number of generated fields painted before training.
+    start
+        Model folder whose weights training starts from; None for none.
     """
 
     kind: Literal["segmenter"] = "segmenter"
@@ -345,6 +384,7 @@ class SegmenterTrainingRecipe(TrainingRecipe):
     widths: tuple[int, ...] = (24, 40, 64, 96, 128)
     crop_px: Count = 192
     synthetic_fields: Annotated[int, Field(ge=0)] = 0
+    start: str | None = None
     batch: Count = 12
     weight_decay: float = 0.01
 

@@ -22,7 +22,7 @@ def test_every_record_is_left_out_once_and_groups_stay_whole(sizes: list[int], c
     for index in range(1, count + 1):
         split = split_by_fold(records(sizes), Fold(index, count))
         groups = {kind: {r.group for r in split if r.split == kind} for kind in ("train", "val", "test")}
-        assert groups["train"] and groups["val"] and groups["test"]
+        assert all(groups.values())
         assert not groups["train"] & groups["val"] | groups["train"] & groups["test"] | groups["val"] & groups["test"]
         left_out += [r.name for r in split if r.split == "test"]
     assert sorted(left_out) == sorted(r.name for r in records(sizes))

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from hemascope.cells.star_decode import decode, polygon_areas, unit_rays
 from hemascope.core.geometry import Box
 from hemascope.core.taxonomy import CellKind
-from hemascope.train.labeled_fields import outline_from_box, unknown_places
+from hemascope.train.labeled_fields import unknown_places
+from hemascope.train.outlines import outline_from_box, outlines_from_mask, outlines_from_points
 from hemascope.train.star_targets import Shape, draw_targets, star_radii
 
 RAYS = 32
@@ -15,6 +16,10 @@ RAYS = 32
 def ellipse(center: tuple[float, float], a: float, b: float) -> np.ndarray:
     angles = np.arange(200) * 2 * np.pi / 200
     return (np.stack([a * np.cos(angles), b * np.sin(angles)], axis=1) + center).astype(np.float32)
+
+
+def no_tissue(size: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.zeros((2, size // 2, size // 2), np.float32), np.ones((2, size // 2, size // 2), np.float32)
 
 
 def nothing_unknown(size: int) -> np.ndarray:
@@ -31,7 +36,7 @@ def test_radii_of_an_ellipse_are_those_of_its_equation(a: float, b: float) -> No
 @given(st.floats(20, 76), st.floats(20, 76), st.floats(6, 18), st.floats(0.7, 1), st.integers(0, 2))
 def test_what_is_drawn_is_what_is_decoded(x: float, y: float, a: float, ratio: float, kind: int) -> None:
     shape = Shape(ellipse((x, y), a, a * ratio), kind)
-    targets = draw_targets([shape], 96, nothing_unknown(96), RAYS)
+    targets = draw_targets([shape], 96, nothing_unknown(96), RAYS, no_tissue(96))
     found = decode(targets.heat, targets.radii, 2, np.full(3, 0.99, np.float32))
     assert found.kinds.tolist() == [kind]
     assert found.boxes[0] == pytest.approx((x - a, y - a * ratio, x + a, y + a * ratio), abs=1.2)
@@ -39,7 +44,7 @@ def test_what_is_drawn_is_what_is_decoded(x: float, y: float, a: float, ratio: f
 
 def test_a_platelet_on_a_red_cell_keeps_its_own_center() -> None:
     red, platelet = Shape(ellipse((48, 48), 18, 18), 1), Shape(ellipse((54, 48), 5, 5), 2)
-    targets = draw_targets([platelet, red], 96, nothing_unknown(96), RAYS)
+    targets = draw_targets([platelet, red], 96, nothing_unknown(96), RAYS, no_tissue(96))
     found = decode(targets.heat, targets.radii, 2, np.full(3, 0.99, np.float32))
     assert sorted(found.kinds.tolist()) == [1, 2]
     small = found.points[found.kinds.tolist().index(2)]
@@ -47,17 +52,46 @@ def test_a_platelet_on_a_red_cell_keeps_its_own_center() -> None:
 
 
 def test_a_cell_mostly_outside_is_neither_taught_nor_punished() -> None:
-    targets = draw_targets([Shape(ellipse((-14, 48), 18, 18), 1)], 96, nothing_unknown(96), RAYS)
+    targets = draw_targets([Shape(ellipse((-14, 48), 18, 18), 1)], 96, nothing_unknown(96), RAYS, no_tissue(96))
     assert targets.heat.max() < 1
     assert (targets.heat_weight[:, 20:28, 0] == 0).all()
 
 
 def test_unknown_places_weigh_nothing_but_labeled_centers_do() -> None:
     unknown = np.ones((3, 48, 48), bool)
-    targets = draw_targets([Shape(ellipse((48, 48), 10, 10), 1)], 96, unknown, RAYS)
+    targets = draw_targets([Shape(ellipse((48, 48), 10, 10), 1)], 96, unknown, RAYS, no_tissue(96))
     assert targets.heat_weight[1].max() == 1
     assert targets.heat_weight[0].max() == 0
     assert targets.heat_weight[1, 2, 2] == 0
+
+
+def test_a_guessed_outline_teaches_a_center_and_no_radii() -> None:
+    guess = Shape(ellipse((48, 48), 12, 12), 1, is_outlined=False)
+    targets = draw_targets([guess], 96, nothing_unknown(96), RAYS, no_tissue(96))
+    assert targets.heat[1].max() == 1
+    assert targets.radii_weight.max() == 0
+
+
+def test_a_cell_alone_is_outlined_from_its_point_and_cells_in_contact_are_not() -> None:
+    stained = np.zeros((120, 200), bool)
+    ys, xs = np.mgrid[:120, :200] + 0.5
+    for x, y in ((40, 40), (120, 60), (146, 60)):
+        stained |= (xs - x) ** 2 + (ys - y) ** 2 <= 15**2
+    stained &= ~((xs - 40) ** 2 + (ys - 40) ** 2 <= 4**2)
+    (alone, is_known), *touching = outlines_from_points([(41, 38), (118, 60), (150, 61)], stained)
+    assert is_known
+    assert polygon_areas(alone) == pytest.approx(np.pi * 15**2, rel=0.08)
+    assert alone.mean(axis=0) == pytest.approx((40, 40), abs=0.7)
+    assert [known for _, known in touching] == [False, False]
+    assert touching[1][0].mean(axis=0) == pytest.approx((150, 61), abs=0.1)
+
+
+def test_masks_become_outlines_at_the_working_scale() -> None:
+    mask = np.zeros((100, 100), np.uint8)
+    mask[20:60, 30:80] = 155
+    mask[30:40, 40:50] = 255
+    (outline,) = outlines_from_mask(mask, 0.5)
+    assert polygon_areas(outline) == pytest.approx(40 * 50 / 4, rel=0.08)
 
 
 def test_an_outline_from_a_box_follows_an_oval_that_lies_across_it() -> None:

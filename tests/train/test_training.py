@@ -26,6 +26,7 @@ from hemascope.train.augment import ColorJitter, affine_matrices, blur, degrade_
 from hemascope.train.cells import train_cells
 from hemascope.train.crop_batches import LabeledCrops, draw_batch
 from hemascope.train.images import shift_range, to_input
+from hemascope.train.loop import SCORE, train_by_steps
 from hemascope.train.optimize import RunLog, cosine_rate
 from hemascope.train.package import load_tensors
 from hemascope.train.segmenter import train_segmenter
@@ -64,18 +65,21 @@ def cell_recipe(steps: int, **values: object) -> CellTrainingRecipe:
     )
 
 
-def finder_recipe(steps: int) -> SegmenterTrainingRecipe:
-    return SegmenterTrainingRecipe(
-        name="small",
-        version="0",
-        sources=(FieldSource(data_set="synthetic"),),
-        widths=(8, 8, 8, 8, 8),
-        rays=16,
-        crop_px=64,
-        synthetic_fields=10,
-        steps=steps,
-        batch=2,
-        checkpoint_every=2,
+def finder_recipe(steps: int, **values: object) -> SegmenterTrainingRecipe:
+    return SegmenterTrainingRecipe.model_validate(
+        {
+            "name": "small",
+            "version": "0",
+            "sources": (FieldSource(data_set="synthetic"),),
+            "widths": (8, 8, 8, 8, 8),
+            "rays": 16,
+            "crop_px": 64,
+            "synthetic_fields": 6,
+            "steps": steps,
+            "batch": 4,
+            "checkpoint_every": 20,
+            **values,
+        }
     )
 
 
@@ -96,9 +100,30 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(root: Path, tmp_path
 
 
 def test_the_finder_learns_from_generated_smears(root: Path, tmp_path: Path) -> None:
-    train_segmenter(finder_recipe(40), root, tmp_path, ignore, log_every=1)
-    losses = [row["loss"] for row in RunLog(tmp_path).rows() if "loss" in row]
-    assert np.mean(losses[-8:]) < 0.8 * np.mean(losses[:8])
+    train_segmenter(finder_recipe(60, validate_every=10), root, tmp_path, ignore)
+    scores = [row["validation"][SCORE] for row in RunLog(tmp_path).rows() if "validation" in row]
+    assert scores[-1] < 0.9 * scores[0]
+
+
+def test_training_stops_when_validation_gets_no_better_and_keeps_the_best(tmp_path: Path) -> None:
+    scores = iter([3.0, 1.0, 2.0, 2.5, 0.1, 0.1])
+    recipe = cell_recipe(100, validate_every=1, checkpoint_every=1, patience=2)
+    net = torch.nn.Linear(1, 1)
+    seen: list[float] = []
+
+    def loss_of(step: int, seed: int) -> dict[str, torch.Tensor]:
+        return {"loss": net(torch.ones(1)).square().sum()}
+
+    def validate(average: torch.nn.Linear) -> dict[str, float]:
+        seen.append(average.weight.item())
+        return {SCORE: next(scores)}
+
+    best = train_by_steps(recipe, tmp_path, net, loss_of, validate, ignore, max_gradient=1.0)
+    assert len(seen) == 4
+    assert best.weight.item() == pytest.approx(seen[1])
+    again = train_by_steps(recipe, tmp_path, torch.nn.Linear(1, 1), loss_of, validate, ignore, max_gradient=1.0)
+    assert len(seen) == 4
+    assert again.weight.item() == pytest.approx(seen[1])
 
 
 @pytest.fixture(scope="module")

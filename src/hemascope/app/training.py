@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hemascope.core.errors import MissingExtraError, OutputError, RecipeError
+from hemascope.data.folds import Fold
 from hemascope.data.root import data_root
-from hemascope.recipes import CellTrainingRecipe, Recipe, SegmenterTrainingRecipe
+from hemascope.recipes import CellTrainingRecipe, Recipe, RedCellTrainingRecipe, SegmenterTrainingRecipe
 
 OnStep = Callable[[int, int, float], None]
 """Called after every step with the step, the number of steps and the loss."""
@@ -63,18 +64,64 @@ def train_finder(
     out: Path | None,
     command: str,
     on_step: OnStep,
+    fold: Fold | None = None,
 ) -> Path:
-    """Train the finder, choose its thresholds and pack it; parameters and errors as ``train_cell_classifier``."""
+    """Train the finder, choose its thresholds and pack it; parameters and errors as ``train_cell_classifier``.
+
+    Parameters
+    ----------
+    fold
+        Part of a cross-validation to leave out; the run folder is then ``runs/NAME-fold-K`` where none is named.
+
+    Raises
+    ------
+    WeightsError
+        If the weights it starts from cannot be loaded.
+    """
     _need_torch("training the finder")
     from hemascope.train.curves import draw_curves
     from hemascope.train.segmenter import train_segmenter
     from hemascope.train.ship_finder import ship_finder
 
-    root, folder = data_root(data), _start_run(run, recipe, recipe.name)
-    net = train_segmenter(recipe, root, folder, on_step)
+    name = f"{recipe.name}-fold-{fold.index}" if fold else recipe.name
+    root, folder = data_root(data), _start_run(run, recipe, name)
+    net = train_segmenter(recipe, root, folder, on_step, fold=fold)
     draw_curves(folder)
     model = out or folder / "model"
-    ship_finder(recipe, root, net, model, command)
+    ship_finder(recipe, root, net, model, command, fold)
+    return model
+
+
+def train_red_cell_classifier(
+    recipe: RedCellTrainingRecipe,
+    data: Path | None,
+    run: Path | None,
+    out: Path | None,
+    command: str,
+    on_step: OnStep,
+    fold: Fold | None = None,
+) -> Path:
+    """Train, calibrate and pack the red cell classifier; parameters and errors as ``train_cell_classifier``.
+
+    Parameters
+    ----------
+    fold
+        Part of a cross-validation to leave out: the run folder, ``runs/NAME-fold-K`` where none is named, then also
+        keeps the answers on that part.
+    """
+    _need_torch("training the red cell classifier")
+    from hemascope.train.curves import draw_curves
+    from hemascope.train.red_cells import train_red_cells
+    from hemascope.train.ship_red_cells import ship_red_cells, write_answers
+
+    name = f"{recipe.name}-fold-{fold.index}" if fold else recipe.name
+    root, folder = data_root(data), _start_run(run, recipe, name)
+    net = train_red_cells(recipe, root, folder, on_step, fold=fold)
+    draw_curves(folder)
+    model = out or folder / "model"
+    card = ship_red_cells(recipe, root, net, model, command, fold)
+    if fold:
+        write_answers(recipe, root, net, folder, fold, card.spec["temperature"])
     return model
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from hemascope.cells.outlines import cells_from_outlines
 from hemascope.cells.star_decode import KINDS, Candidates, decode, suppress
-from hemascope.core.cell import Cell
-from hemascope.core.optics import absorption, background_color
+from hemascope.cells.white_cell_body import WhiteCellBody, outline_body
+from hemascope.cells.working_view import WorkingView
+from hemascope.core.cell import Cell, Nucleus
+from hemascope.core.geometry import Polygon
 from hemascope.core.ports import TensorGraph
 from hemascope.core.provenance import ModelIdentity
 from hemascope.core.smear import Field
@@ -20,6 +20,9 @@ from hemascope.core.taxonomy import CellKind
 
 GRANULE = 32
 """The network halves its input five times: sides are padded to multiples of this."""
+
+OPERATING_SCORE = 0.5
+"""The score that a kind's threshold becomes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class FinderSpec:
     stride
         Pixels of its input for each place of its maps.
     thresholds
-        The least score of each kind, chosen on validation splits.
+        The least heat of each kind, chosen on validation splits; it becomes a score of 0.5.
     tile, overlap
         Side of a tile and what neighbors share, in pixels of its input; the overlap holds the largest cell.
     """
@@ -54,7 +57,8 @@ class NetworkSegmenter:
     Parameters
     ----------
     graph
-        Gives heat N x kinds x h x w in 0..1 and radii N x rays x h x w in pixels of its input.
+        Gives heat N x kinds x h x w in 0..1, radii N x rays x h x w in pixels of its input, and the tissues nucleus and
+        white cell N x 2 x h x w in 0..1.
     spec
         What it was trained for.
     """
@@ -77,55 +81,57 @@ class NetworkSegmenter:
         ValueError
             If the scale of the field is not known.
         """
+        return self.candidates(field, OPERATING_SCORE)
+
+    def candidates(self, field: Field, least_score: float) -> list[Cell]:
+        """Return what ``find`` returns and, below a score of 0.5, what it leaves out; see ``CandidateFinder``.
+
+        Raises
+        ------
+        ValueError
+            If the scale of the field is not known.
+        """
         if field.scale is None:
             raise ValueError(f"{field.id}: finding cells needs the scale of the field")
         factor = field.scale.mpp / self._spec.mpp
-        image = _resized(field.pixels, factor)
-        light = background_color(image)
-        parts = [self._find_in_tile(image[ys, xs], light, xs, ys, image.shape) for xs, ys in self._tiles(image.shape)]
-        found = suppress(Candidates.join(parts, self._spec.rays))
-        return cells_from_outlines(field, found.points / factor, [KINDS[k] for k in found.kinds], found.scores)
+        view = WorkingView(field.pixels, factor)
+        found, tissue = self._find_everywhere(view, least_score)
+        bodies = self._bodies(found, tissue)
+        outlines = [body.outline / factor for body in bodies]
+        nuclei = [_nucleus(body, factor) for body in bodies]
+        return cells_from_outlines(field, outlines, [KINDS[k] for k in found.kinds], found.scores.tolist(), nuclei)
 
-    def _tiles(self, shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
-        step = self._spec.tile - self._spec.overlap
-        for y in range(0, max(shape[0] - self._spec.overlap, 1), step):
-            for x in range(0, max(shape[1] - self._spec.overlap, 1), step):
-                yield slice(x, min(x + self._spec.tile, shape[1])), slice(y, min(y + self._spec.tile, shape[0]))
+    def _find_everywhere(self, view: WorkingView, least_score: float) -> tuple[Candidates, NDArray[np.uint8]]:
+        """Return the candidates of all tiles without repeats, and the tissue maps of the whole image."""
+        stride = self._spec.stride
+        tissue = np.zeros((2, -(-view.height // stride), -(-view.width // stride)), np.uint8)
+        parts = []
+        for tile in view.tiles(self._spec.tile, self._spec.overlap):
+            batch = view.network_input(tile, GRANULE)
+            heat, radii, *shown = self._graph.run(batch)
+            found = decode(heat[0], radii[0], stride, self._thresholds, least_score)
+            parts.append(tile.owned(found.moved(tile.x0, tile.y0)))
+            if shown:
+                tile.paste(shown[0][0], tissue, stride)
+        return suppress(Candidates.join(parts, self._spec.rays)), tissue
 
-    def _find_in_tile(
-        self,
-        pixels: NDArray[np.uint8],
-        light: NDArray[np.float32],
-        xs: slice,
-        ys: slice,
-        shape: tuple[int, ...],
-    ) -> Candidates:
-        """Return the candidates centered in the part of a tile that no neighbor owns, in pixels of the image."""
-        height, width = pixels.shape[:2]
-        batch = np.zeros((1, 3, _padded(height), _padded(width)), np.float32)
-        passed = np.minimum(pixels / light, np.float32(1.0))
-        batch[0, :, :height, :width] = absorption(passed).transpose(2, 0, 1)
-        heat, radii = self._graph.run(batch)
-        found = decode(heat[0], radii[0], self._spec.stride, self._thresholds).moved(xs.start, ys.start)
-        boxes = found.boxes
-        centers = (boxes[:, :2] + boxes[:, 2:]) / 2
-        margin = self._spec.overlap / 2
-        low = np.array([xs.start + margin if xs.start else -np.inf, ys.start + margin if ys.start else -np.inf])
-        high = np.array(
-            [
-                xs.stop - margin if xs.stop < shape[1] else np.inf,
-                ys.stop - margin if ys.stop < shape[0] else np.inf,
-            ]
-        )
-        return found.take(np.nonzero(((centers >= low) & (centers < high)).all(axis=1))[0])
-
-
-def _padded(side: int) -> int:
-    return -(-side // GRANULE) * GRANULE
+    def _bodies(self, found: Candidates, tissue: NDArray[np.uint8]) -> list[WhiteCellBody]:
+        """Return an outline for every candidate: white cells as the tissue maps show them, the others as stars."""
+        is_white = found.kinds == KINDS.index(CellKind.WHITE_CELL)
+        # What is only a faint candidate takes nothing away from a cell.
+        claims = is_white & (found.scores >= OPERATING_SCORE)
+        bodies = []
+        for index, star in enumerate(found.points):
+            if not is_white[index]:
+                bodies.append(WhiteCellBody(star, ()))
+                continue
+            near = np.abs(found.points.mean(axis=1) - star.mean(axis=0)).max(axis=1) < np.ptp(star, axis=0).max() * 1.5
+            others = np.nonzero(claims & near)[0]
+            bodies.append(
+                outline_body(star, [found.points[o] for o in others if o != index], tissue, self._spec.stride)
+            )
+        return bodies
 
 
-def _resized(pixels: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
-    height, width = pixels.shape[:2]
-    size = (max(round(width * factor), 1), max(round(height * factor), 1))
-    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)
+def _nucleus(body: WhiteCellBody, factor: float) -> Nucleus | None:
+    return Nucleus(tuple(Polygon(part / np.float32(factor)) for part in body.nucleus)) if body.nucleus else None

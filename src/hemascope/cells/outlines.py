@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hemascope.core.cell import Cell
+from hemascope.core.cell import Cell, Nucleus
 from hemascope.core.geometry import Polygon
 from hemascope.core.smear import Field
 from hemascope.core.taxonomy import CellKind
@@ -36,11 +36,21 @@ def cells_from_outlines(
     outlines: Iterable[NDArray[np.floating]],
     kinds: Sequence[CellKind],
     scores: Iterable[float],
+    nuclei: Sequence[Nucleus | None] | None = None,
 ) -> list[Cell]:
-    """Return cells for outlines N x 2 in pixels of ``field``; those with next to no area in it are left out."""
+    """Return cells for outlines N x 2 in pixels of ``field``; those with next to no area in it are left out.
+
+    Parameters
+    ----------
+    kinds, scores
+        One for each outline.
+    nuclei
+        One for each outline; None where nothing is known of any.
+    """
     mpp = field.scale.mpp if field.scale else 0.0
     cells: list[Cell] = []
-    for points, kind, score in zip(outlines, kinds, scores, strict=True):
+    known = nuclei if nuclei is not None else [None] * len(kinds)
+    for points, kind, score, nucleus in zip(outlines, kinds, scores, known, strict=True):
         outline = Polygon(np.asarray(points, np.float32)).clipped(field.width, field.height)
         if outline.area < 1 or outline.area * mpp**2 < MIN_AREA_UM2:
             continue
@@ -51,10 +61,19 @@ def cells_from_outlines(
                 kind=kind,
                 outline=outline,
                 score=float(np.clip(score, 0, 1)),
+                nucleus=_within(nucleus, field),
                 touches_border=is_cut(outline, field),
             )
         )
     return cells
+
+
+def _within(nucleus: Nucleus | None, field: Field) -> Nucleus | None:
+    if nucleus is None:
+        return None
+    parts = (part.clipped(field.width, field.height) for part in nucleus.parts)
+    kept = tuple(part for part in parts if part.area > 0)
+    return Nucleus(kept) if kept else None
 
 
 def is_cut(outline: Polygon, field: Field) -> bool:

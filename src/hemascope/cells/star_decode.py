@@ -68,8 +68,28 @@ def unit_rays(rays: int) -> NDArray[np.float32]:
     return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
 
 
+def score_of(heat: NDArray[np.float32], thresholds: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return heat as scores that can be compared between kinds: the threshold of its kind becomes 0.5.
+
+    The odds of the heat over the odds of the threshold, as a probability: p (1 - t) / (p (1 - t) + t (1 - p)).
+
+    Parameters
+    ----------
+    heat
+        N, 0 to 1.
+    thresholds
+        N, above 0 and below 1: that of each one's kind.
+    """
+    above, below = heat * (1 - thresholds), thresholds * (1 - heat)
+    return np.asarray(above / np.maximum(above + below, np.finfo(np.float32).tiny), np.float32)
+
+
 def decode(
-    heat: NDArray[np.float32], radii: NDArray[np.float32], stride: int, thresholds: NDArray[np.float32]
+    heat: NDArray[np.float32],
+    radii: NDArray[np.float32],
+    stride: int,
+    thresholds: NDArray[np.float32],
+    least_score: float = 0.5,
 ) -> Candidates:
     """Return an outline for every peak of the heat maps.
 
@@ -82,14 +102,17 @@ def decode(
     stride
         Pixels of the input for each place of the maps.
     thresholds
-        The least height of a peak, for each kind.
+        The height of a peak that counts, for each kind; it becomes a score of 0.5.
+    least_score
+        Peaks below it are left out.
     """
     peaks = np.stack([heat_map >= cv2.dilate(heat_map, np.ones((3, 3), np.uint8)) for heat_map in heat])
-    kinds, ys, xs = np.nonzero(peaks & (heat >= thresholds[:, None, None]))
+    scores = score_of(heat, thresholds[:, None, None])
+    kinds, ys, xs = np.nonzero(peaks & (scores >= least_score))
     centers = (np.stack([xs, ys], axis=1) + 0.5) * stride
     reach = radii[:, ys, xs].T
     points = centers[:, None, :] + reach[:, :, None] * unit_rays(radii.shape[0])
-    found = Candidates(points.astype(np.float32), kinds.astype(np.int64), heat[kinds, ys, xs])
+    found = Candidates(points.astype(np.float32), kinds.astype(np.int64), scores[kinds, ys, xs])
     return found.take(np.argsort(-found.scores, kind="stable"))
 
 

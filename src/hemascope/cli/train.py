@@ -21,6 +21,10 @@ RunFolder = Annotated[
 OutFolder = Annotated[
     Path | None, typer.Option("--out", help="Folder for the finished model; default: the run folder's 'model'.")
 ]
+FoldOption = Annotated[
+    str | None,
+    typer.Option("--fold", metavar="K/N", help="Leave out part K of N of every set, by groups, instead of its splits."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
 
 
@@ -49,26 +53,59 @@ def cells(
     typer.echo(str(model))
 
 
+@app.command("red-cells")
+def red_cells(
+    recipe: RecipePath,
+    data: DataFolder = None,
+    run: RunFolder = None,
+    out: OutFolder = None,
+    fold: FoldOption = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train the red cell classifier: resumes from the newest checkpoint, then calibrates and packs the model."""
+    from hemascope.app.training import train_red_cell_classifier
+    from hemascope.data.folds import Fold
+    from hemascope.recipes import RedCellTrainingRecipe, load_recipe
+
+    resolved = load_recipe(recipe, RedCellTrainingRecipe)
+    part = Fold.parse(fold) if fold else None
+    with progress_bar("training red cells", resolved.steps, quiet=quiet) as bar:
+        model = train_red_cell_classifier(
+            resolved,
+            data,
+            run,
+            out,
+            f"hemascope train red-cells {recipe}" + (f" --fold {part}" if part else ""),
+            lambda s, _, loss: bar.move_to(s, f"loss {loss:.3f}"),
+            part,
+        )
+    typer.echo(str(model))
+
+
 @app.command("segmenter")
 def segmenter(
     recipe: RecipePath,
     data: DataFolder = None,
     run: RunFolder = None,
     out: OutFolder = None,
+    fold: FoldOption = None,
     quiet: Quiet = False,
 ) -> None:
     """Train the finder: resumes from the newest checkpoint, then chooses thresholds and packs the model."""
     from hemascope.app.training import train_finder
+    from hemascope.data.folds import Fold
     from hemascope.recipes import SegmenterTrainingRecipe, load_recipe
 
     resolved = load_recipe(recipe, SegmenterTrainingRecipe)
+    part = Fold.parse(fold) if fold else None
     with progress_bar("training segmenter", resolved.steps, quiet=quiet) as bar:
         model = train_finder(
             resolved,
             data,
             run,
             out,
-            f"hemascope train segmenter {recipe}",
+            f"hemascope train segmenter {recipe}" + (f" --fold {part}" if part else ""),
             lambda s, _, loss: bar.move_to(s, f"loss {loss:.3f}"),
+            part,
         )
     typer.echo(str(model))

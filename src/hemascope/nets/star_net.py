@@ -1,4 +1,4 @@
-"""The finder's network: one pass gives, for every place, which cell is centered there and how far it reaches."""
+"""The finder's network: one pass gives which cell is centered where, how far it reaches, and what is nucleus."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from torch.nn import functional as F
 
 STRIDE = 2
 """Pixels of the input for each place of the output, along each axis."""
+
+TISSUES = 2
+"""Maps of what white cells consist of: the nucleus, and the whole cell."""
 
 
 class ConvBlock(nn.Module):
@@ -49,7 +52,7 @@ class MergeBlock(nn.Module):
 
 
 class StarNet(nn.Module):
-    """Center heat maps and star-convex radii.
+    """Center heat maps, star-convex radii, and maps of nucleus and whole white cell.
 
     Star-convex outlines follow Schmidt et al., "Cell detection with star-convex polygons" (MICCAI 2018); centers as
     heat maps follow Zhou et al., "Objects as points" (2019). The code is our own.
@@ -76,11 +79,15 @@ class StarNet(nn.Module):
         self.head = nn.Sequential(nn.Conv2d(widths[0], head, 3, 1, 1), nn.ReLU(inplace=True))
         self.heat = nn.Conv2d(head, kinds, 1)
         self.radii = nn.Conv2d(head, rays, 1)
+        self.tissue = nn.Conv2d(head, TISSUES, 1)
         nn.init.constant_(self.heat.bias, -4.0)  # type: ignore[arg-type]
         nn.init.constant_(self.radii.bias, 2.7)  # type: ignore[arg-type]
+        nn.init.constant_(self.tissue.bias, -2.0)  # type: ignore[arg-type]
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return heat logits N x kinds x H/2 x W/2 and radii N x rays x H/2 x W/2 in input pixels.
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return logits of the heat, radii in input pixels, and logits of the tissue.
+
+        All are N x maps x H/2 x W/2; the tissues are the nucleus and the whole white cell.
 
         Parameters
         ----------
@@ -95,17 +102,17 @@ class StarNet(nn.Module):
         for merge, finer in zip(self.decoder, maps[-2::-1], strict=True):
             y = merge(y, finer)
         y = self.head(y)
-        return self.heat(y), torch.exp(self.radii(y).clamp(-2, 6))
+        return self.heat(y), torch.exp(self.radii(y).clamp(-2, 6)), self.tissue(y)
 
 
 class ShippedStarNet(nn.Module):
-    """The finder as it answers: heat as probabilities, and radii."""
+    """The finder as it answers: heat and tissue as probabilities, and radii."""
 
     def __init__(self, net: StarNet) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return heat in 0..1 and radii in pixels of the input N x 3 x H x W."""
-        heat, radii = self.net(x)
-        return torch.sigmoid(heat), radii
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return heat in 0..1, radii in pixels of the input N x 3 x H x W, and tissue in 0..1."""
+        heat, radii, tissue = self.net(x)
+        return torch.sigmoid(heat), radii, torch.sigmoid(tissue)

@@ -57,16 +57,24 @@ def draw_view(field: TrainingField, size: int, rays: int, rng: np.random.Generat
         borderValue=(255,) * 3,
     )
     inverse = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
-    shapes = [Shape(_move(shape.points, inverse), shape.kind) for shape in field.shapes]
+    shapes = [Shape(_move(shape.points, inverse), shape.kind, shape.is_outlined) for shape in field.shapes]
     near = [s for s in shapes if (s.points.max(axis=0) > 0).all() and (s.points.min(axis=0) < size).all()]
     coarse = matrix.copy()
     coarse[:, :2] *= STRIDE
-    nearest = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
     side = size // STRIDE
-    unknown = np.stack(
-        [cv2.warpAffine(u.astype(np.uint8), _pixel_matrix(coarse), (side, side), flags=nearest) for u in field.unknown]
-    ).astype(bool)
-    return np.asarray(image, np.uint8), draw_targets(near, size, unknown, rays)
+    unknown = _warped(field.unknown.astype(np.uint8), coarse, side, cv2.INTER_NEAREST).astype(bool)
+    values = _warped(field.tissue.values, coarse, side, cv2.INTER_NEAREST).astype(np.float32)
+    known = _warped(field.tissue.known, coarse, side, cv2.INTER_NEAREST, beyond=1).astype(np.float32)
+    return np.asarray(image, np.uint8), draw_targets(near, size, unknown, rays, (values, known))
+
+
+def _warped(
+    layers: NDArray[np.uint8], matrix: NDArray[np.float64], side: int, method: int, beyond: int = 0
+) -> NDArray[np.uint8]:
+    """Return layers N x H x W seen through a view's matrix, N x side x side; ``beyond`` stands outside the field."""
+    flags, pixels = method | cv2.WARP_INVERSE_MAP, _pixel_matrix(matrix)
+    seen = [cv2.warpAffine(layer, pixels, (side, side), flags=flags, borderValue=beyond) for layer in layers]
+    return np.stack(seen).astype(np.uint8)
 
 
 def draw_batch(

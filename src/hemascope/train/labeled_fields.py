@@ -1,4 +1,4 @@
-"""Labeled fields, at the scale the finder works at, with an outline for every labeled object."""
+"""Labeled fields at the scale the finder works at: outlines, tissue, and what the labels leave open."""
 
 from __future__ import annotations
 
@@ -10,23 +10,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hemascope.cells.star_decode import unit_rays
 from hemascope.core.errors import DataSetError
 from hemascope.core.geometry import Box, box_iou
 from hemascope.core.optics import absorption, transmittance
 from hemascope.core.taxonomy import CellKind
 from hemascope.data.catalog import check_split_groups, open_fields
+from hemascope.data.folds import Fold, split_by_fold
 from hemascope.data.records import FieldRecord, LabeledBox
 from hemascope.recipes import FieldSource, SegmenterTrainingRecipe
-from hemascope.synth.smear import SmearStyle, SyntheticField, paint_field
 from hemascope.train.images import read_rgb
+from hemascope.train.outlines import outline_from_box, outlines_from_mask, outlines_from_points, read_gray
+from hemascope.train.painted_fields import LEAST_VISIBLE, paint_random_field, painted_tissue, painting_seeds
 from hemascope.train.star_targets import Shape, foreground
+from hemascope.train.tissue_maps import TissueMap, tissue_from_mask, tissue_from_outlines
 
 KIND_INDEX = {kind: index for index, kind in enumerate(CellKind)}
-LEAST_VISIBLE = 0.2
-"""Share of a generated cell that must lie in the field and uncovered for it to be taught."""
-MASK_LEVEL = 100
-"""Gray level in the masks of bccd above which a pixel is cytoplasm (128 or 155) or nucleus (255)."""
+WHITE = KIND_INDEX[CellKind.WHITE_CELL]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,12 +42,15 @@ class TrainingField:
         Every labeled object, in pixels of ``image``.
     unknown
         kinds x H x W: where an unlabeled object of that kind may lie.
+    tissue
+        Nuclei and white cells.
     """
 
     name: str
     image: NDArray[np.uint8]
     shapes: tuple[Shape, ...]
     unknown: NDArray[np.bool_]
+    tissue: TissueMap
 
 
 def to_working_scale(pixels: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
@@ -60,68 +62,28 @@ def to_working_scale(pixels: NDArray[np.uint8], factor: float) -> NDArray[np.uin
     return np.round(transmittance(resized) * 255).astype(np.uint8)
 
 
-def outline_from_box(box: Box, stained: NDArray[np.bool_], points: int = 48) -> NDArray[np.float32]:
-    """Return an outline for an object of which only the box is known.
-
-    The ellipse inscribed in the box, with every ray moved to where the stained area ends if that is within
-    0.75 to 1.1 of the ellipse: ovals that lie across their box get their shape, cells in contact keep the ellipse.
-    A cell that the border cuts fills its box further, up to the corners.
-
-    Parameters
-    ----------
-    box
-        Pixels of ``stained``.
-    stained
-        H x W foreground.
-    """
-    cx, cy = box.center
-    rays = unit_rays(points)
-    half = np.array([max(box.width / 2, 0.5), max(box.height / 2, 0.5)])
-    ellipse = 1 / np.sqrt((rays[:, 0] / half[0]) ** 2 + (rays[:, 1] / half[1]) ** 2)
-    height, width = stained.shape
-    is_cut = box.x0 < 2 or box.y0 < 2 or box.x1 > width - 2 or box.y1 > height - 2
-    shares = np.linspace(0.75, 1.45, 29) if is_cut else np.linspace(0.75, 1.1, 15)
-    sample = np.array([cx, cy]) + rays[:, None] * (ellipse[:, None] * shares)[..., None]
-    xs = np.clip(sample[..., 0].astype(int), 0, width - 1)
-    ys = np.clip(sample[..., 1].astype(int), 0, height - 1)
-    outside = ~stained[ys, xs]
-    found = outside.any(axis=1)
-    share = np.where(found, shares[np.argmax(outside, axis=1)], shares[-1] if is_cut else 1.0)
-    smooth = np.convolve(np.concatenate([share[-2:], share, share[:2]]), np.ones(5) / 5, mode="valid")
-    outline = np.array([cx, cy]) + rays * (ellipse * smooth)[:, None]
-    low, high = np.array([box.x0, box.y0]), np.array([box.x1, box.y1])
-    return np.asarray(np.clip(outline, low, high), np.float32)
-
-
-def outlines_from_mask(path: Path, factor: float) -> list[NDArray[np.float32]]:
-    """Return the outlines in a mask image, scaled by ``factor``."""
-    mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    if mask is None:
-        raise DataSetError(f"{path}: missing or not an image; restore this file of the data set")
-    binary = (np.asarray(mask) > MASK_LEVEL).astype(np.uint8)
-    contours, _ = cv2.findContours(binary, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return [((c[:, 0, :] + 0.5) * factor).astype(np.float32)[:: max(len(c) // 64, 1)] for c in contours if len(c) > 20]
-
-
 def _bounds(points: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.concatenate([points.min(axis=0), points.max(axis=0)]), np.float32)
+
+
+def _scaled(box: Box, factor: float, stained: NDArray[np.bool_]) -> Box:
+    scaled = Box(box.x0 * factor, box.y0 * factor, box.x1 * factor, box.y1 * factor)
+    return scaled.clipped(stained.shape[1], stained.shape[0])
 
 
 def _shape(
     labeled: LabeledBox, factor: float, stained: NDArray[np.bool_], masks: list[NDArray[np.float32]]
 ) -> Shape | None:
-    box = labeled.box
-    scaled = Box(box.x0 * factor, box.y0 * factor, box.x1 * factor, box.y1 * factor)
-    scaled = scaled.clipped(stained.shape[1], stained.shape[0])
-    if min(scaled.width, scaled.height) < 1:
+    box = _scaled(labeled.box, factor, stained)
+    if min(box.width, box.height) < 1:
         return None
     kind = KIND_INDEX[labeled.kind]
     if labeled.kind is CellKind.WHITE_CELL and masks:
-        corners = np.array([[scaled.x0, scaled.y0, scaled.x1, scaled.y1]])
+        corners = np.array([[box.x0, box.y0, box.x1, box.y1]])
         overlap = box_iou(corners, np.stack([_bounds(m) for m in masks]))[0]
         if overlap.max() > 0.6:
             return Shape(masks[int(overlap.argmax())], kind)
-    return Shape(outline_from_box(scaled, stained), kind)
+    return Shape(outline_from_box(box, stained, labeled.kind), kind)
 
 
 def unknown_places(
@@ -158,20 +120,45 @@ def scale_of(source: FieldSource, record: FieldRecord) -> float:
     return mpp
 
 
-def load_field(record: FieldRecord, mpp: float, working_mpp: float) -> TrainingField:
-    """Return one labeled field at the working scale."""
+def load_field(record: FieldRecord, mpp: float, working_mpp: float, *, nuclei: bool = True) -> TrainingField:
+    """Return one labeled field at the working scale.
+
+    Parameters
+    ----------
+    nuclei
+        Whether a threshold may tell the nuclei of white cells that have a box and no mask.
+    """
     factor = mpp / working_mpp
     image = to_working_scale(read_rgb(record.path), factor)
     stained = foreground(absorption(image.astype(np.float32) / np.float32(255)))
-    masks = outlines_from_mask(record.mask, factor) if record.mask else []
+    mask = read_gray(record.mask) if record.mask else None
+    masks = outlines_from_mask(mask, factor) if mask is not None else []
     found = (_shape(labeled, factor, stained, masks) for labeled in record.boxes)
-    shapes = tuple(shape for shape in found if shape is not None)
+    points = [(point.x * factor, point.y * factor) for point in record.points]
+    shapes = (
+        *(shape for shape in found if shape is not None),
+        *(
+            Shape(outline, KIND_INDEX[point.kind], known)
+            for point, (outline, known) in zip(record.points, outlines_from_points(points, stained), strict=True)
+        ),
+    )
     unknown = unknown_places(shapes, stained, record.labeled_kinds)
-    return TrainingField(record.name, image, shapes, unknown)
+    if mask is not None:
+        boxes = [_scaled(b.box, factor, stained) for b in record.of_kind(CellKind.WHITE_CELL)]
+        tissue = tissue_from_mask(mask, boxes, image.shape[:2], unknown[WHITE])
+    else:
+        white = [shape.points for shape in shapes if shape.kind == WHITE]
+        tissue = tissue_from_outlines(white, image, unknown[WHITE], nuclei=nuclei)
+    return TrainingField(record.name, image, shapes, unknown, tissue)
 
 
-def load_fields(source: FieldSource, root: Path, split: str, working_mpp: float) -> list[TrainingField]:
-    """Return the fields of one split of a data set that weights may be trained on.
+def open_source(source: FieldSource, root: Path, split: str, fold: Fold | None) -> tuple[FieldRecord, ...]:
+    """Return the records of one split of a data set that weights may be trained on.
+
+    Parameters
+    ----------
+    fold
+        Whose splits to take instead of the set's own.
 
     Raises
     ------
@@ -180,24 +167,9 @@ def load_fields(source: FieldSource, root: Path, split: str, working_mpp: float)
     """
     version = source.label_version if source.data_set == "bccd" else None
     records = open_fields(source.data_set, root, version=version)
+    records = split_by_fold(records, fold) if fold else records
     check_split_groups(records)
-    chosen = (r for r in records if r.split == split and r.may_train)
-    return [load_field(r, scale_of(source, r), working_mpp) for r in chosen]
-
-
-def paint_random_field(seed: int) -> SyntheticField:
-    """Return one generated field of 60 x 50 um, of random style and scale."""
-    rng = np.random.default_rng(seed)
-    mpp = float(np.exp(rng.uniform(np.log(0.08), np.log(0.2))))
-    return paint_field(seed, width=round(60 / mpp), height=round(50 / mpp), mpp=mpp, style=SmearStyle.sample(rng))
-
-
-def painting_seeds(split: str, recipe: SegmenterTrainingRecipe) -> range:
-    """Return the seeds of the generated fields of a split: never the same for two splits or recipe seeds."""
-    first = recipe.seed * 10_000_000
-    if split == "train":
-        return range(first, first + recipe.synthetic_fields)
-    return range(first + 1_000_000, first + 1_000_000 + recipe.synthetic_fields // 10)
+    return tuple(r for r in records if r.split == split and r.may_train)
 
 
 def paint_training_field(seed: int, recipe: SegmenterTrainingRecipe) -> TrainingField:
@@ -210,12 +182,16 @@ def paint_training_field(seed: int, recipe: SegmenterTrainingRecipe) -> Training
         for cell in painted.cells
         if cell.visible > LEAST_VISIBLE
     )
-    unknown = np.zeros((len(CellKind), *image.shape[:2]), bool)
-    return TrainingField(f"synthetic-{seed}", image, shapes, unknown)
+    shape = (image.shape[0], image.shape[1])
+    tissue = TissueMap(painted_tissue(painted, shape), np.ones((2, *shape), np.uint8))
+    return TrainingField(f"synthetic-{seed}", image, shapes, np.zeros((len(CellKind), *shape), bool), tissue)
 
 
-def load_source(source: FieldSource, root: Path, split: str, recipe: SegmenterTrainingRecipe) -> list[TrainingField]:
+def load_source(
+    source: FieldSource, root: Path, split: str, recipe: SegmenterTrainingRecipe, fold: Fold | None = None
+) -> list[TrainingField]:
     """Return the training fields of one source; generated ones differ between the splits by their seeds."""
-    if source.data_set != "synthetic":
-        return load_fields(source, root, split, recipe.mpp)
-    return [paint_training_field(seed, recipe) for seed in painting_seeds(split, recipe)]
+    if source.data_set == "synthetic":
+        return [paint_training_field(seed, recipe) for seed in painting_seeds(split, recipe)]
+    records = open_source(source, root, split, fold)
+    return [load_field(r, scale_of(source, r), recipe.mpp, nuclei=source.nuclei) for r in records]

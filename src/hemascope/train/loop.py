@@ -19,6 +19,9 @@ Net = TypeVar("Net", bound=nn.Module)
 OnStep = Callable[[int, int, float], None]
 """Called after every step with the step, the number of steps and the loss."""
 
+SCORE = "score"
+"""The figure of a validation by which the best network is kept; smaller is better."""
+
 LossOfStep = Callable[[int, int], dict[str, Tensor]]
 """A step and its seed to the parts of the loss, which are added up; a step's batch depends on these two alone."""
 
@@ -34,7 +37,7 @@ def train_by_steps(
     max_gradient: float,
     log_every: int = 25,
 ) -> Net:
-    """Train until the recipe's last step, resuming from the run folder's newest checkpoint.
+    """Train to the recipe's last step, or until the score stops improving; resumes from the newest checkpoint.
 
     Parameters
     ----------
@@ -43,7 +46,8 @@ def train_by_steps(
     net
         Trained in place.
     validate
-        Figures of a network on validation splits.
+        Figures of a network on validation splits. Where ``SCORE`` is among them, the network of the best score is kept,
+        and training stops after ``recipe.patience`` validations without a better one.
     max_gradient
         Norm at which the gradient is clipped: a batch of odd labels must not throw the weights away.
     log_every
@@ -51,25 +55,42 @@ def train_by_steps(
 
     Returns
     -------
-    The moving average of the network, in evaluation mode.
+    The moving average of the network, the best one where there is a score, in evaluation mode.
     """
-    log, average = RunLog(run), copy.deepcopy(net)
+    log, average, best = RunLog(run), copy.deepcopy(net), copy.deepcopy(net)
     optimizer = torch.optim.AdamW(weight_groups(net, recipe.weight_decay), lr=recipe.learning_rate)
-    models: dict[str, nn.Module] = {"net": net, "average": average}
-    state: dict[str, Any] = load_checkpoint(run / "checkpoints", models, optimizer) or {}
-    for step in range(int(state.get("step", 0)), recipe.steps):
+    models: dict[str, nn.Module] = {"net": net, "average": average, "best": best}
+    state: dict[str, Any] = load_checkpoint(run / "checkpoints", models, optimizer) or {"step": 0, "waited": 0}
+    while state["step"] < recipe.steps and not (recipe.patience and state["waited"] >= recipe.patience):
+        step = int(state["step"])
         set_rate(optimizer, cosine_rate(step, recipe.steps, recipe.learning_rate))
         parts = _take_step(net, optimizer, loss_of, step, recipe.seed * 1_000_003 + step, max_gradient)
         update_average(average, net, recipe.ema, step)
-        done, is_last = step + 1, step + 1 == recipe.steps
+        state["step"] = done = step + 1
+        is_last = done == recipe.steps
         on_step(done, recipe.steps, sum(parts.values()))
         if done % log_every == 0:
             log.write(done, loss=round(sum(parts.values()), 4), **{key: round(part, 4) for key, part in parts.items()})
-        if done % recipe.checkpoint_every == 0 or is_last:
-            save_checkpoint(run / "checkpoints", done, models, optimizer, {})
         if done % recipe.validate_every == 0 or is_last:
-            log.write(done, validation=validate(average))
-    return average.eval()
+            figures = validate(average)
+            log.write(done, validation=figures)
+            _keep_best(figures, state, average, best)
+        if done % recipe.checkpoint_every == 0 or is_last:
+            save_checkpoint(
+                run / "checkpoints", done, models, optimizer, {k: v for k, v in state.items() if k != "step"}
+            )
+    return (best if "best_step" in state else average).eval()
+
+
+def _keep_best(figures: dict[str, float], state: dict[str, Any], average: nn.Module, best: nn.Module) -> None:
+    """Keep the network of the best score so far, and count the validations since."""
+    if SCORE not in figures:
+        return
+    if figures[SCORE] < state.get("best_score", float("inf")):
+        best.load_state_dict(average.state_dict())
+        state |= {"best_score": figures[SCORE], "best_step": state["step"], "waited": 0}
+    else:
+        state["waited"] += 1
 
 
 def _take_step(

@@ -18,13 +18,13 @@ from hemascope.core.provenance import ModelIdentity
 from hemascope.core.smear import Field
 from hemascope.core.taxonomy import CellKind
 from hemascope.core.units import Scale, ScaleSource
-from hemascope.data.catalog import open_fields
+from hemascope.data.folds import Fold
 from hemascope.data.records import FieldRecord
 from hemascope.evaluate.matching import match_boxes
 from hemascope.nets.star_net import STRIDE, ShippedStarNet, StarNet
 from hemascope.recipes import SegmenterTrainingRecipe
-from hemascope.train.images import read_rgb
-from hemascope.train.labeled_fields import LEAST_VISIBLE, paint_random_field, painting_seeds, scale_of
+from hemascope.train.images import read_rgb, shift_range, to_input
+from hemascope.train.labeled_fields import open_source, paint_training_field, scale_of
 from hemascope.train.onnx_export import round_weights
 from hemascope.train.package import (
     Export,
@@ -33,6 +33,7 @@ from hemascope.train.package import (
     new_card,
     pack_model,
 )
+from hemascope.train.painted_fields import LEAST_VISIBLE, paint_random_field, painting_seeds
 from hemascope.zoo.card import ModelCard
 
 BETA = {CellKind.WHITE_CELL: 2.0, CellKind.RED_CELL: 1.0, CellKind.PLATELET: 1.0}
@@ -110,14 +111,17 @@ class ValidationField:
 
 
 def tally(segmenter: NetworkSegmenter, fields: Sequence[ValidationField], kind: CellKind) -> Tally:
-    """Return what a finder with low thresholds finds of one kind, in fields that label that kind completely."""
+    """Return what a finder finds of one kind down to the lowest threshold, where that kind is labeled completely.
+
+    Its own thresholds are 0.5 for every kind, so that its scores are the heat itself.
+    """
     scores: list[float] = []
     matched: list[bool] = []
     labeled = 0
     for known in fields:
         if kind not in known.complete:
             continue
-        found = [cell for cell in segmenter.find(known.field) if cell.kind is kind]
+        found = [cell for cell in segmenter.candidates(known.field, float(SWEEP[0])) if cell.kind is kind]
         boxes = known.boxes[kind]
         partners = match_boxes([c.outline.bounds for c in found], [c.score for c in found], boxes)
         scores += [c.score for c in found]
@@ -143,19 +147,27 @@ def choose_threshold(tallies: Sequence[Tally], beta: float) -> float:
     return float(best[len(best) // 2])
 
 
-def _validation_fields(recipe: SegmenterTrainingRecipe, root: Path) -> dict[str, list[ValidationField]]:
+def _validation_fields(
+    recipe: SegmenterTrainingRecipe, root: Path, fold: Fold | None
+) -> dict[str, list[ValidationField]]:
     fields: dict[str, list[ValidationField]] = {}
     for source in recipe.sources:
         if source.data_set == "synthetic":
             fields["synthetic"] = [ValidationField.paint(seed) for seed in painting_seeds("val", recipe)]
             continue
-        version = source.label_version if source.data_set == "bccd" else None
-        records = open_fields(source.data_set, root, "val", version)
-        fields[source.data_set] = [ValidationField.read(r, scale_of(source, r)) for r in records if r.may_train]
+        records = open_source(source, root, "val", fold)
+        fields[source.data_set] = [ValidationField.read(r, scale_of(source, r)) for r in records if r.boxes]
     return fields
 
 
-def ship_finder(recipe: SegmenterTrainingRecipe, root: Path, net: StarNet, folder: Path, command: str) -> ModelCard:
+def ship_finder(
+    recipe: SegmenterTrainingRecipe,
+    root: Path,
+    net: StarNet,
+    folder: Path,
+    command: str,
+    fold: Fold | None = None,
+) -> ModelCard:
     """Choose thresholds on validation splits and write the model folder.
 
     Parameters
@@ -166,12 +178,14 @@ def ship_finder(recipe: SegmenterTrainingRecipe, root: Path, net: StarNet, folde
         Where the model goes; an older one is replaced.
     command
         What was run, for the card.
+    fold
+        The fold it was trained on, whose validation part decides; None for the sets' own splits.
     """
     round_weights(net)
     shipped = ShippedStarNet(net).eval()
-    low = FinderSpec(recipe.mpp, recipe.rays, STRIDE, dict.fromkeys(CellKind, float(SWEEP[0])))
-    segmenter = NetworkSegmenter(TorchGraph(shipped), low)
-    fields = _validation_fields(recipe, root)
+    plain = FinderSpec(recipe.mpp, recipe.rays, STRIDE, dict.fromkeys(CellKind, 0.5))
+    segmenter = NetworkSegmenter(TorchGraph(shipped), plain)
+    fields = _validation_fields(recipe, root, fold)
     thresholds: dict[CellKind, float] = {}
     figures: dict[str, float] = {}
     for kind in CellKind:
@@ -184,10 +198,18 @@ def ship_finder(recipe: SegmenterTrainingRecipe, root: Path, net: StarNet, folde
         "stride": STRIDE,
         "thresholds": {kind.value: value for kind, value in thresholds.items()},
     }
+    if fold:
+        spec["fold"] = str(fold)
     card = new_card("find", recipe, spec=spec, figures=figures, command=command, root=root)
     height, width = (GRANULE * torch.export.Dim(side, min=1, max=256) for side in ("height", "width"))
-    graph = Export(shipped, torch.rand(1, 3, 96, 160) * 2, ("heat", "radii"), {2: height, 3: width})
+    graph = Export(shipped, _example(recipe), ("heat", "radii", "tissue"), {2: height, 3: width})
     return pack_model(folder, graph, card, describe_finder)
+
+
+def _example(recipe: SegmenterTrainingRecipe) -> torch.Tensor:
+    """Return what the network sees of a generated smear, 1 x 3 x 96 x 160: on noise small differences grow."""
+    image = paint_training_field(recipe.seed, recipe).image[:96, :160]
+    return shift_range(to_input(image[None])).contiguous(memory_format=torch.contiguous_format)
 
 
 def describe_finder(card: ModelCard) -> str:
@@ -202,12 +224,13 @@ tags: [hematology, blood-smear, instance-segmentation]
 
 # {card.name} {card.version}
 
-Finds and outlines white cells, red cells and platelets in fields of blood smears, in one pass at
-{card.spec["mpp"]:g} um per pixel: centers as heat maps, outlines as {card.spec["rays"]} star-convex
-rays. Research use only.
+Finds and outlines white cells with their nuclei, red cells and platelets in fields of blood smears, in one pass at
+{card.spec["mpp"]:g} um per pixel: centers as heat maps, outlines as {card.spec["rays"]} star-convex rays, nucleus and
+whole white cell as maps. Research use only.
 
-**Not for**: diagnosis; marrow films (none were seen in training); shapes that are not star-convex from their center.
-Outlines of most real cells were taught from boxes and the stained area, not from drawn outlines.
+**Not for**: diagnosis; marrow films (none were seen in training: they run, unvalidated).
+Outlines of most real cells were taught from boxes and the stained area, not from drawn outlines: red cells and
+platelets come out as wide as labels draw them, a little wider than what is stained.
 
 {describe_data(card)}
 

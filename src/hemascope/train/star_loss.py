@@ -1,4 +1,4 @@
-"""The finder's loss: a focal loss on centers, a relative error and an overlap on radii."""
+"""The finder's loss: a focal loss on centers, a relative error and an overlap on radii, and both kinds on tissue."""
 
 from __future__ import annotations
 
@@ -42,3 +42,19 @@ def radii_loss(predicted: Tensor, radii: Tensor, weight: Tensor) -> Tensor:
     overlap = torch.minimum(ours, truth).pow(2).sum(1) / torch.maximum(ours, truth).pow(2).sum(1)
     share = weight[chosen]
     return ((relative + 1 - overlap) * share).sum() / share.sum().clamp(min=1e-6)
+
+
+def tissue_loss(logits: Tensor, tissue: Tensor, weight: Tensor) -> Tensor:
+    """Return cross-entropy plus 1 - Dice of each tissue over the places where it is known.
+
+    Parameters
+    ----------
+    logits, tissue, weight
+        N x tissues x h x w; targets in 0..1, weights 0 or 1.
+    """
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits(logits, tissue, weight, reduction="sum")
+    p = logits.sigmoid() * weight
+    shared = (p * tissue).sum((0, 2, 3))
+    both = p.sum((0, 2, 3)) + (tissue * weight).sum((0, 2, 3))
+    dice = (2 * shared + 1) / (both + 1)
+    return 4 * entropy / weight.sum().clamp(min=1) + 0.5 * (1 - dice).mean()
