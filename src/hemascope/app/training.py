@@ -44,12 +44,12 @@ def train_cell_classifier(
     OutputError
         If the run folder cannot be written.
     """
-    _need_torch("training the cell classifier")
+    need_torch("training the cell classifier")
     from hemascope.train.cells import train_cells
     from hemascope.train.curves import draw_curves
     from hemascope.train.ship_cells import ship_cells
 
-    root, folder = data_root(data), _start_run(run, recipe, recipe.name)
+    root, folder = data_root(data), start_run(run, recipe, recipe.name)
     net = train_cells(recipe, root, folder, on_step)
     draw_curves(folder)
     model = out or folder / "model"
@@ -78,13 +78,13 @@ def train_finder(
     WeightsError
         If the weights it starts from cannot be loaded.
     """
-    _need_torch("training the finder")
+    need_torch("training the finder")
     from hemascope.train.curves import draw_curves
     from hemascope.train.segmenter import train_segmenter
     from hemascope.train.ship_finder import ship_finder
 
     name = f"{recipe.name}-fold-{fold.index}" if fold else recipe.name
-    root, folder = data_root(data), _start_run(run, recipe, name)
+    root, folder = data_root(data), start_run(run, recipe, name)
     net = train_segmenter(recipe, root, folder, on_step, fold=fold)
     draw_curves(folder)
     model = out or folder / "model"
@@ -109,13 +109,13 @@ def train_red_cell_classifier(
         Part of a cross-validation to leave out: the run folder, ``runs/NAME-fold-K`` where none is named, then also
         keeps the answers on that part.
     """
-    _need_torch("training the red cell classifier")
+    need_torch("training the red cell classifier")
     from hemascope.train.curves import draw_curves
     from hemascope.train.red_cells import train_red_cells
     from hemascope.train.ship_red_cells import ship_red_cells, write_answers
 
     name = f"{recipe.name}-fold-{fold.index}" if fold else recipe.name
-    root, folder = data_root(data), _start_run(run, recipe, name)
+    root, folder = data_root(data), start_run(run, recipe, name)
     net = train_red_cells(recipe, root, folder, on_step, fold=fold)
     draw_curves(folder)
     model = out or folder / "model"
@@ -125,7 +125,7 @@ def train_red_cell_classifier(
     return model
 
 
-def _start_run(run: Path | None, recipe: Recipe, name: str) -> Path:
+def start_run(run: Path | None, recipe: Recipe, name: str) -> Path:
     """Make the run folder and save the resolved recipe in it.
 
     Raises
@@ -149,7 +149,8 @@ def _start_run(run: Path | None, recipe: Recipe, name: str) -> Path:
     return folder
 
 
-def _need_torch(feature: str) -> None:
+def need_torch(feature: str) -> None:
+    """Raise ``MissingExtraError`` unless the extra ``train`` is installed."""
     try:
         import safetensors  # noqa: F401
         import torch  # noqa: F401
