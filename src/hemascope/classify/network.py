@@ -89,7 +89,7 @@ class NetworkClassifier:
         predictions: list[CellPrediction] = []
         for start in range(0, len(crops), BATCH):
             batch = crops[start : start + BATCH]
-            logits, _, distances = self._graph.run(self._input(batch))
+            logits, _, distances = self._graph.run(network_input(batch, self._spec.crop_px))
             calibrated = softmax(logits / self._spec.temperature)
             probabilities = under_prior(calibrated, self._trained, self._prior)
             anomalies = distances.reshape(-1) / self._spec.anomaly_threshold
@@ -99,13 +99,20 @@ class NetworkClassifier:
             )
         return predictions
 
-    def _input(self, crops: Sequence[CellCrop]) -> NDArray[np.float32]:
-        side = self._spec.crop_px
-        for crop in crops:
-            if crop.pixels.shape != (side, side, 3):
-                raise ValueError(f"{crop.cell_id}: the crop is {crop.pixels.shape}, not {(side, side, 3)}")
-        images = np.stack([absorption(transmittance(crop.pixels)) for crop in crops])
-        return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+
+def network_input(crops: Sequence[CellCrop], side: int) -> NDArray[np.float32]:
+    """Return crops as network input N x 3 x side x side, each normalized by its own background.
+
+    Raises
+    ------
+    ValueError
+        If a crop is not ``side`` pixels wide and high.
+    """
+    for crop in crops:
+        if crop.pixels.shape != (side, side, 3):
+            raise ValueError(f"{crop.cell_id}: the crop is {crop.pixels.shape}, not {(side, side, 3)}")
+    images = np.stack([absorption(transmittance(crop.pixels)) for crop in crops])
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -32,7 +32,7 @@ class LabeledCrops:
     images
         N x S x S x 3 uint8, transmittance * 255: already normalized by their own background.
     labels
-        N int64 indexes into ``CellType``.
+        N int64 indexes into ``CellType``, or into ``RedCellType`` for red cells.
     """
 
     name: str

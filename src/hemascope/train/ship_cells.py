@@ -15,8 +15,9 @@ from hemascope.nets.anomaly_head import MahalanobisHead, ShippedCellNet
 from hemascope.nets.cell_net import CellNet
 from hemascope.recipes import CellTrainingRecipe
 from hemascope.stats.temperature import fit_temperature, negative_log_likelihood
-from hemascope.train.cells import augment, predict
+from hemascope.train.cells import augment
 from hemascope.train.crop_batches import LabeledCrops, load_crops
+from hemascope.train.crop_net import predict
 from hemascope.train.onnx_export import round_weights
 from hemascope.train.package import (
     Export,
