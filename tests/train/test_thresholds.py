@@ -23,6 +23,11 @@ def test_recall_pulls_the_threshold_down() -> None:
     assert choose_threshold([doubtful], beta=2.0) < choose_threshold([doubtful], beta=0.5)
 
 
+def test_without_a_beta_as_many_are_found_as_are_labeled() -> None:
+    threshold = choose_threshold([MIXED], beta=None)
+    assert (MIXED.scores >= threshold).sum() == MIXED.labeled
+
+
 def test_data_sets_are_pooled_cell_by_cell() -> None:
     large = Tally(np.full(100, 0.8), np.ones(100, bool), 100)
     small = Tally(np.array([0.9, 0.85]), np.array([True, False]), 1)

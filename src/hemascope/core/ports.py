@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,18 @@ class Segmenter(Protocol):
 
     def find(self, field: Field) -> list[Cell]:
         """Return every cell of ``field``, whose scale is known; in order of ids, outlines inside the field."""
+        ...
+
+
+@runtime_checkable
+class CandidateFinder(Segmenter, Protocol):
+    """A segmenter that can say what it left out: figures over all thresholds need that."""
+
+    def candidates(self, field: Field, least_score: float) -> list[Cell]:
+        """Return what ``find`` returns and, below its threshold, whatever scores at least ``least_score``.
+
+        Scores are such that ``find`` returns exactly the candidates of 0.5 and above.
+        """
         ...
 
 

@@ -22,6 +22,10 @@ MAX_MPP = 2.0
 RED_CELL_DIAMETER = Microns(7.5)
 """Mean diameter of a normal red cell on a dried smear (about 7 to 8 um)."""
 
+WHITE_CELL_DIAMETER = Microns(13.5)
+"""Median diameter of white cells on dried smears, all types together: 13.3 to 16.2 um over the boxes of bccd, PBC, aybu
+and chula_wbc at the scales their red cells give. Neutrophils and monocytes are larger, lymphocytes smaller."""
+
 
 class ScaleSource(StrEnum):
     """Where a scale came from; only an estimated one forbids statements on absolute size."""

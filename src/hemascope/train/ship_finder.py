@@ -36,8 +36,9 @@ from hemascope.train.package import (
 from hemascope.train.painted_fields import LEAST_VISIBLE, paint_random_field, painting_seeds
 from hemascope.zoo.card import ModelCard
 
-BETA = {CellKind.WHITE_CELL: 2.0, CellKind.RED_CELL: 1.0, CellKind.PLATELET: 1.0}
-"""Weight of recall over precision: a white cell that is missed is lost, a false one is seen in the gallery."""
+BETA = {CellKind.WHITE_CELL: 2.0, CellKind.PLATELET: 1.0}
+"""Weight of recall over precision: a white cell that is missed is lost, a false one is seen in the gallery. Red cells are
+counted rather than looked at: their threshold is the one at which as many are found as are labeled."""
 
 SWEEP = np.round(np.arange(0.1, 0.7, 0.02), 2)
 """Thresholds tried for each kind."""
@@ -130,8 +131,15 @@ def tally(segmenter: NetworkSegmenter, fields: Sequence[ValidationField], kind: 
     return Tally(np.array(scores, np.float64), np.array(matched, bool), labeled)
 
 
-def choose_threshold(tallies: Sequence[Tally], beta: float) -> float:
+def choose_threshold(tallies: Sequence[Tally], beta: float | None) -> float:
     """Return the threshold of highest F score over all data sets that label the kind; the middle of a tie.
+
+    Parameters
+    ----------
+    tallies
+        One a data set.
+    beta
+        Weight of recall over precision; None for the threshold at which as many are found as are labeled.
 
     Raises
     ------
@@ -142,6 +150,9 @@ def choose_threshold(tallies: Sequence[Tally], beta: float) -> float:
     if not usable:
         raise DataSetError("a kind of cell is in no validation split; add a data set to the recipe that labels it")
     whole = Tally.pooled(usable)
+    if beta is None:
+        found = np.array([(whole.scores >= threshold).sum() for threshold in SWEEP])
+        return float(SWEEP[np.argmin(np.abs(found - whole.labeled))])
     scores = np.array([whole.f_score(float(threshold), beta) for threshold in SWEEP])
     best = SWEEP[scores >= scores.max() - 1e-9]
     return float(best[len(best) // 2])
@@ -190,7 +201,7 @@ def ship_finder(
     figures: dict[str, float] = {}
     for kind in CellKind:
         tallies = {name: tally(segmenter, records, kind) for name, records in fields.items()}
-        thresholds[kind] = choose_threshold(list(tallies.values()), BETA[kind])
+        thresholds[kind] = choose_threshold(list(tallies.values()), BETA.get(kind))
         figures |= {f"{name}.{kind}.f1": t.f_score(thresholds[kind]) for name, t in tallies.items() if t.labeled}
     spec = {
         "mpp": recipe.mpp,
