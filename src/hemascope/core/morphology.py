@@ -57,8 +57,8 @@ FINDINGS: tuple[str, ...] = (
 
 FINDING_NAMES: dict[str, str] = {
     SizeFinding.ANISOCYTOSIS: "Anisocytosis",
-    SizeFinding.MICROCYTOSIS: "Microcytosis, by measured size",
-    SizeFinding.MACROCYTOSIS: "Macrocytosis, by measured size",
+    SizeFinding.MICROCYTOSIS: "Microcytosis",
+    SizeFinding.MACROCYTOSIS: "Macrocytosis",
     SizeFinding.POIKILOCYTOSIS: "Poikilocytosis",
     **{t.value: DISPLAY_NAMES[t] for t in RedCellType},
     RedCellType.MICROCYTE: "Microcyte, by appearance",
@@ -285,6 +285,10 @@ class RedCellMorphology:
         Their share against the limit of ICSH.
     least_cells
         Fewest red cells for a grade.
+    anisocytosis_percent
+        How far from the median a diameter counts for anisocytosis.
+    size_limits_um
+        Diameters below the first are those of microcytes, above the second those of macrocytes.
     grading
         The table that grades came from; None for no grades.
     """
@@ -297,6 +301,8 @@ class RedCellMorphology:
     size: SizeSpread
     schistocytes: SchistocyteRule
     least_cells: int
+    anisocytosis_percent: float
+    size_limits_um: tuple[float, float]
     grading: GradingIdentity | None
 
 

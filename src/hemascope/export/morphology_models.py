@@ -105,6 +105,10 @@ class RedCellRecord(Record):
     size: SizeSpreadRecord = Field(description="Diameters.")
     schistocytes: SchistocyteRecord = Field(description="Schistocytes against their limit.")
     least_cells: PositiveInt = Field(description="Fewest red cells for a grade.")
+    anisocytosis_percent: float = Field(description="How far from the median a diameter counts for anisocytosis.")
+    size_limits_um: tuple[float, float] = Field(
+        description="Microcytes lie below the first, macrocytes above the second."
+    )
     grading: GradingRecord | None = Field(description="The table that grades came from; null for none.")
 
 

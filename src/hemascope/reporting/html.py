@@ -9,14 +9,18 @@ from hemascope.core.report import FieldResult, SmearReport
 from hemascope.reporting.detail import LEVELS, choose_detail
 from hemascope.reporting.galleries import Galleries
 from hemascope.reporting.overlay import draw_overlay
-from hemascope.reporting.pages import Page
+from hemascope.reporting.pages import CellPictures, Page
 from hemascope.reporting.pictures import encode, shrink
+from hemascope.reporting.red_cell_gallery import RedCellGallery
 from hemascope.reporting.sizes import Sizes
 from hemascope.reporting.spool import FieldSpool
 
 BUDGET_BYTES = 24_000_000
 GALLERY_CAP = 60
 """Cells shown of each type."""
+
+RED_CELL_CAP = 10
+"""Red cells shown of each type that is not normal."""
 
 
 class HtmlReportSink:
@@ -38,6 +42,7 @@ class HtmlReportSink:
         self._spool: FieldSpool | None = None
         self._numbers: dict[str, int] = {}
         self._galleries = Galleries(GALLERY_CAP)
+        self._red_cells = RedCellGallery(RED_CELL_CAP)
         self._sizes = Sizes()
 
     def add(self, result: FieldResult) -> None:
@@ -56,6 +61,7 @@ class HtmlReportSink:
         preview = encode(picture, LEVELS[0].quality)
         overlay = draw_overlay(result, number, size)
         self._galleries.add(result, number)
+        self._red_cells.add(result, number)
         try:
             spool = self._begun()
             spool.add(preview, size, overlay)
@@ -94,7 +100,8 @@ class HtmlReportSink:
 
     def _write(self, spool: FieldSpool, report: SmearReport) -> None:
         """Render the page beside the target and move it into place."""
-        page = Page(report, spool, self._numbers, self._galleries, self._sizes.table(spool))
+        pictures = CellPictures(self._galleries, self._red_cells, self._sizes.table(spool))
+        page = Page(report, spool, self._numbers, pictures)
         bare = sum(len(piece.encode("utf-8", "backslashreplace")) for piece in page.render(None))
         detail = choose_detail(spool, self._budget - bare, page.importance)
         unfinished = spool.folder / "report.html"

@@ -67,6 +67,8 @@ def compute_red_cells(fields: Iterable[FieldSummary], grading: Grading = UNGRADE
         size=size,
         schistocytes=_schistocytes(types[RedCellType.SCHISTOCYTE.value], grading.schistocyte_limit_percent, untyped),
         least_cells=grading.least_cells,
+        anisocytosis_percent=grading.anisocytosis_percent,
+        size_limits_um=(grading.microcyte_below_um, grading.macrocyte_above_um),
         grading=_identity(grading) if grading.findings else None,
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from hemascope.core.geometry import Polygon
 from hemascope.core.report import CellResult, FieldResult
-from hemascope.core.taxonomy import DISPLAY_NAMES, UNIDENTIFIED, CellKind
+from hemascope.core.taxonomy import DISPLAY_NAMES, UNIDENTIFIED, CellKind, RedCellType
 from hemascope.reporting.reading import SHORT_NAMES
 
 UNITS_PER_PIXEL = 2
@@ -49,10 +49,12 @@ def draw_overlay(result: FieldResult, number: int, preview_size: tuple[int, int]
     factor = box[0] / result.field.width
     white = [(i, cell) for i, cell in enumerate(result.cells) if cell.cell.kind is CellKind.WHITE_CELL]
     red = [cell.cell.outline for cell in result.cells if cell.cell.kind is CellKind.RED_CELL]
+    plain = [cell.cell.outline for cell in result.cells if cell.cell.kind is CellKind.RED_CELL and not _shape(cell)]
     platelets = [cell.cell.outline for cell in result.cells if cell.cell.kind is CellKind.PLATELET]
     nucleated = _nuclei(white, factor) + "".join(_white_cell(cell, f"c{number}-{i}", factor, box) for i, cell in white)
-    full = _paths("R", red, factor) + _paths("P", platelets, factor) + nucleated
-    light = _dots("R", red, factor) + _dots("P", platelets, factor) + nucleated
+    clumps = _paths("K", [clump.outline for clump in result.clumps], factor)
+    full = _paths("R", plain, factor) + _abnormal(result, factor) + _paths("P", platelets, factor) + clumps + nucleated
+    light = _dots("R", red, factor) + _dots("P", platelets, factor) + clumps + nucleated
     return Overlay(box, full, light)
 
 
@@ -69,6 +71,26 @@ def _white_cell(cell: CellResult, anchor: str, factor: float, box: tuple[int, in
     title = f"<title>{DISPLAY_NAMES[label]}{confidence}</title>"
     name = f'<text class="t-{label}" x="{x:.0f}" y="{y:.0f}" font-size="{size}">{SHORT_NAMES[label]}</text>'
     return f'<path id="{anchor}" class="W t-{label}" d="{_path(cell.cell.outline, factor)}">{title}</path>{name}'
+
+
+def _shape(cell: CellResult) -> str:
+    """Return the type of a red cell for a reader; "" where it is normal or was not typed."""
+    if cell.red_cell is None or cell.red_cell.label is RedCellType.NORMAL:
+        return ""
+    return DISPLAY_NAMES[cell.red_cell.label]
+
+
+def _abnormal(result: FieldResult, factor: float) -> str:
+    """Return the red cells that are not normal, one path a type, each with its name."""
+    outlines: dict[str, list[Polygon]] = {}
+    for cell in result.cells:
+        if name := _shape(cell):
+            outlines.setdefault(name, []).append(cell.cell.outline)
+    return "".join(
+        f'<path class="R m" d="{"".join(_path(outline, factor) for outline in outlines[name])}">'
+        f"<title>{name}</title></path>"
+        for name in sorted(outlines)
+    )
 
 
 def _nuclei(white: list[tuple[int, CellResult]], factor: float) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hemascope.core.morphology import FINDING_NAMES
 from hemascope.core.report import FieldSummary, SmearReport
 from hemascope.core.smear import QcStatus
 from hemascope.core.taxonomy import DISPLAY_COLORS, DISPLAY_NAMES, UNIDENTIFIED, CellKind, CellType
@@ -17,6 +18,8 @@ from hemascope.reporting.detail import Detail, preview_at
 from hemascope.reporting.galleries import Galleries
 from hemascope.reporting.pictures import data_uri, decode, encode, shrink
 from hemascope.reporting.reading import READING_ORDER, SHORT_NAMES
+from hemascope.reporting.red_cell_gallery import RedCellGallery
+from hemascope.reporting.red_cell_view import view_red_cells
 from hemascope.reporting.sizes import SizeTable
 from hemascope.reporting.spool import FieldSpool
 
@@ -27,6 +30,10 @@ MAX_FINDINGS = 60
 """Fields with findings that are shown with a thumbnail; the rest carry theirs in the list of fields."""
 
 MAX_FAILED = 300
+
+MAX_CLUMP_FIELDS = 40
+"""Fields with clumps of platelets that are named."""
+
 _THUMB = (168, 45)
 
 GALLERY_ORDER = (UNIDENTIFIED, *READING_ORDER[:-1])
@@ -52,6 +59,14 @@ class Finding(NamedTuple):
     thumb: str
 
 
+class CellPictures(NamedTuple):
+    """Nucleated cells by type, red cells by type, and the sizes of all."""
+
+    galleries: Galleries
+    red_cells: RedCellGallery
+    sizes: SizeTable
+
+
 class Page:
     """Renders one report.
 
@@ -63,7 +78,7 @@ class Page:
         Previews and outlines, in the order of ``numbers``.
     numbers
         Field id to its place in the spool.
-    galleries, sizes
+    pictures
         Cells by type, and their measures.
     """
 
@@ -72,13 +87,12 @@ class Page:
         report: SmearReport,
         spool: FieldSpool,
         numbers: dict[str, int],
-        galleries: Galleries,
-        sizes: SizeTable,
+        pictures: CellPictures,
     ) -> None:
         self._report = report
         self._spool = spool
         self._numbers = numbers
-        self._context = _context(report, galleries, sizes)
+        self._context = _context(report, pictures) | self._morphology(pictures.red_cells)
         self._context["findings"] = self._findings()
 
     def render(self, detail: Detail | None) -> Iterator[str]:
@@ -113,6 +127,21 @@ class Page:
                 outlines = self._spool.outlines(number, detail.level.light)
             yield Card(number, field, preview, outlines, entry.size, entry.view_box)
 
+    def _morphology(self, gallery: RedCellGallery) -> dict[str, Any]:
+        """Return what the sections on red cells and platelets read."""
+        morphology, platelets = self._report.red_cells, self._report.platelets
+        context: dict[str, Any] = {"red_view": None, "red_galleries": [], "clump_fields": []}
+        if morphology is not None:
+            context["red_view"] = view_red_cells(morphology)
+            shown = [(key, gallery.of(key)) for key in morphology.types]
+            context["red_galleries"] = [
+                (FINDING_NAMES[key], morphology.types[key].rate.count, kept) for key, kept in shown if kept
+            ]
+        if platelets is not None:
+            ids = platelets.clump_fields[:MAX_CLUMP_FIELDS]
+            context["clump_fields"] = [(self._numbers[field_id], field_id) for field_id in ids]
+        return context
+
     def _findings(self) -> list[Finding]:
         """Return the first fields with findings, failed ones first."""
         found = [field for field in self._report.fields if field.verdict.status is not QcStatus.PASS]
@@ -126,8 +155,9 @@ class Page:
         return Finding(number, field, data_uri(encode(shrink(decode(self._spool.preview(number)), side), quality)))
 
 
-def _context(report: SmearReport, galleries: Galleries, sizes: SizeTable) -> dict[str, Any]:
+def _context(report: SmearReport, pictures: CellPictures) -> dict[str, Any]:
     """Return all that the templates read but the fields themselves."""
+    galleries = pictures.galleries
     statuses = Counter(field.verdict.status.value for field in report.fields)
     sources = Counter(field.scale_source for field in report.fields)
     return {
@@ -144,7 +174,7 @@ def _context(report: SmearReport, galleries: Galleries, sizes: SizeTable) -> dic
         "span": figures.plot_span(report.differential.types.values()),
         "implications": figures.implications(report.differential.white_cells),
         "galleries": [(label, galleries.of(label), galleries.totals[label]) for label in GALLERY_ORDER],
-        "sizes": sizes,
+        "sizes": pictures.sizes,
         "recipe": json.dumps(report.provenance.recipe, indent=2, sort_keys=True, default=str, ensure_ascii=False),
         "prior_shares": _prior_shares(report.differential.prior_shares),
     }

@@ -48,8 +48,19 @@ def shrink(pixels: NDArray[np.uint8], long_side: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def crop_cell(field: Field, outline: Polygon) -> bytes:
-    """Return a square view ``CROP_WIDTH`` wide around ``outline``, as WebP; blank beyond the field's edge.
+def crop_cell(field: Field, outline: Polygon, width: Microns = CROP_WIDTH, pixels: int = CROP_PIXELS) -> bytes:
+    """Return a square view around ``outline`` as WebP; blank beyond the field's edge.
+
+    Parameters
+    ----------
+    field
+        With its scale.
+    outline
+        Of the cell in the middle.
+    width
+        Of the view in um.
+    pixels
+        Side of the picture.
 
     Raises
     ------
@@ -60,13 +71,11 @@ def crop_cell(field: Field, outline: Polygon) -> bytes:
 
     if field.scale is None:
         raise ValueError(f"field {field.id} has no scale")
-    side = max(8, round(field.scale.pixels(CROP_WIDTH)))
+    side = max(8, round(field.scale.pixels(width)))
     x, y = outline.bounds.center
     view = _window(field.pixels, round(x - side / 2), round(y - side / 2), side)
-    method = cv2.INTER_AREA if side > CROP_PIXELS else cv2.INTER_CUBIC
-    return encode(
-        np.asarray(cv2.resize(view, (CROP_PIXELS, CROP_PIXELS), interpolation=method), np.uint8), _CROP_QUALITY
-    )
+    method = cv2.INTER_AREA if side > pixels else cv2.INTER_CUBIC
+    return encode(np.asarray(cv2.resize(view, (pixels, pixels), interpolation=method), np.uint8), _CROP_QUALITY)
 
 
 def _window(pixels: NDArray[np.uint8], x0: int, y0: int, side: int) -> NDArray[np.uint8]:

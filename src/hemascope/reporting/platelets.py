@@ -59,7 +59,7 @@ def _by_red_cells(found: int, red_cells: int, stated: float | None) -> Estimate 
         return None
     low, high = poisson_ratio_interval(found, red_cells)
     factor = 1000 * stated
-    method = f"platelets per 1,000 red cells x {stated:g} x 10^12/L red cells as stated"
+    method = f"at {stated:g} x 10^12/L red cells, as stated"
     return Estimate(factor * found / red_cells, factor * low, factor * high, UNIT, method)
 
 
