@@ -1,11 +1,12 @@
 """Joining found cells and labeled points."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hemascope.evaluate.points import match_points, median_radius, score_points
+from hemascope.evaluate.points import match_points, median_radius, score_points, stained_coverage
 
 SIZE = (100.0, 80.0)
 
@@ -97,3 +98,13 @@ def test_f1_is_zero_where_nothing_matches_and_undefined_where_nothing_is_labeled
 def test_needs_a_group_a_field() -> None:
     with pytest.raises(ValueError, match="groups"):
         score_points([match_points([], [], 1, SIZE, 0)], [])
+
+
+def test_coverage_is_the_share_of_cells_that_have_a_point() -> None:
+    pixels = np.full((100, 200, 3), 230, np.uint8)
+    for x in (50, 100, 150):
+        cv2.circle(pixels, (x, 50), 12, (160, 90, 110), -1)
+    assert stained_coverage(pixels, [(50, 50), (101, 49)], 15, 0) == pytest.approx(2 / 3, abs=0.02)
+    assert stained_coverage(pixels, [(50, 50), (100, 50), (150, 50)], 15, 0) == 1
+    assert stained_coverage(pixels, [(100, 50)], 15, 70) == 0
+    assert stained_coverage(pixels, [], 15, 0) == 0
