@@ -25,6 +25,10 @@ Count = Annotated[int, Field(gt=0)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 
 
+SEGMENTER_NAMES = r"^(network|classical|outlines|(stardist|cellpose|instanseg)(:.+)?)$"
+"""What a segmenter can be called, as a regular expression."""
+
+
 class Recipe(BaseModel):
     """Base of every recipe: frozen, and strict about keys."""
 
@@ -209,7 +213,8 @@ class AnalysisRecipe(Recipe):
     Attributes
     ----------
     segmenter
-        ``network`` (the shipped finder), ``classical`` (stain, Otsu, distances: no weights) or ``outlines`` (imported).
+        ``network`` (the shipped finder), ``classical`` (stain, Otsu, distances: no weights), ``outlines`` (imported),
+        or a peer with its weights: ``stardist``, ``cellpose`` or ``instanseg``, then ``:MODEL`` and ``@MPP`` at need.
     prior
         Name of a shipped prior (``even``, ``adult_blood``) or path of a prior file.
     min_confidence
@@ -222,7 +227,7 @@ class AnalysisRecipe(Recipe):
         Name of a shipped grading table (``icsh_2015``) or path of a grading file.
     """
 
-    segmenter: Literal["network", "classical", "outlines"] = "network"
+    segmenter: Annotated[str, Field(pattern=SEGMENTER_NAMES)] = "network"
     prior: str = "adult_blood"
     min_confidence: Share = 0.6
     max_anomaly: Positive = 1.0

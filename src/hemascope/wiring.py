@@ -89,15 +89,46 @@ def classical_segmenter(settings: Settings) -> Segmenter:
     return ClassicalSegmenter()
 
 
+def stardist_segmenter(model: str) -> Segmenter:
+    """Return StarDist with the weights that ``MODEL[@MPP]`` names."""
+    from hemascope.cells.peers.choice import PeerChoice
+    from hemascope.cells.peers.stardist import load_stardist
+
+    return load_stardist(PeerChoice.read(model))
+
+
+def cellpose_segmenter(model: str) -> Segmenter:
+    """Return Cellpose with the weights that ``MODEL[@MPP]`` names."""
+    from hemascope.cells.peers.cellpose import load_cellpose
+    from hemascope.cells.peers.choice import PeerChoice
+
+    return load_cellpose(PeerChoice.read(model))
+
+
+def instanseg_segmenter(model: str) -> Segmenter:
+    """Return InstanSeg with the weights that ``MODEL[@MPP]`` names."""
+    from hemascope.cells.peers.choice import PeerChoice
+    from hemascope.cells.peers.instanseg import load_instanseg
+
+    return load_instanseg(PeerChoice.read(model))
+
+
 SEGMENTERS: dict[str, Callable[[Settings], Segmenter]] = {
     "network": network_segmenter,
     "classical": classical_segmenter,
 }
 """Finders by name."""
 
+PEERS: dict[str, Callable[[str], Segmenter]] = {
+    "stardist": stardist_segmenter,
+    "cellpose": cellpose_segmenter,
+    "instanseg": instanseg_segmenter,
+}
+"""Finders by other groups by name; each takes what stands after the colon of ``NAME:MODEL@MPP``, or nothing."""
+
 
 def build_segmenter(name: str, settings: Settings | None = None) -> Segmenter:
-    """Return a finder by name.
+    """Return a finder by name, for a peer followed by ``:MODEL`` and ``@MPP`` at need.
 
     Raises
     ------
@@ -105,11 +136,16 @@ def build_segmenter(name: str, settings: Settings | None = None) -> Segmenter:
         If there is none of that name.
     WeightsError
         If its weights are missing or damaged.
+    MissingExtraError
+        If a peer is not installed.
     """
     if name == "outlines":
         raise RecipeError("the segmenter 'outlines' takes them from files: name them with --outlines")
+    peer, _, model = name.partition(":")
+    if peer in PEERS:
+        return PEERS[peer](model)
     if name not in SEGMENTERS:
-        raise RecipeError(f"there is no segmenter '{name}'; choose one of {', '.join(SEGMENTERS)}")
+        raise RecipeError(f"there is no segmenter '{name}'; choose one of {', '.join([*SEGMENTERS, *PEERS])}")
     return SEGMENTERS[name](settings or read_settings())
 
 
