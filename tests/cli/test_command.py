@@ -55,6 +55,8 @@ def test_a_folder_is_analyzed_and_summed_up(smear: Path, tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     assert "Research use only" in done.stdout
     assert "95% interval" in done.stdout
+    assert "Red cells: " in done.stdout
+    assert "Platelet clumps: " in done.stdout
     assert "0.1 um per pixel metadata (2)" in done.stdout
     assert (tmp_path / "out" / "report.html").is_file()
 
@@ -88,6 +90,8 @@ def test_some_bad_files_give_status_1_and_a_report_of_the_rest(smear: Path, tmp_
         (["field.png", "--mpp", "300"], "--mpp"),
         (["field.png", "--prior", "martian"], "adult_blood"),
         (["field.png", "--segmenter", "magic"], "segmenter"),
+        (["field.png", "--grading", "martian"], "icsh_2015"),
+        (["field.png", "--red-cell-count", "4600"], "--red-cell-count"),
         (["field.png", "--recipe", "none.toml"], "none.toml"),
         ([], "PATH"),
     ],

@@ -67,6 +67,7 @@ def test_every_finding_stands_there_with_its_numbers(tmp_path: Path, typed: list
     assert len(badges) == len(graded_rows) > 8
     assert sum("gnone" in (name or "") for name in badges) == sum(f.grade is Grade.BELOW for f in graded_rows)
     assert "14 of 14 rows not verified" in page.text
+    assert report.provenance.tables[0].sha256 in page.text
     assert "Schistocytes are counted among at least 1,000 red cells" in page.text
 
 
