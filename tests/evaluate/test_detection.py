@@ -9,7 +9,7 @@ from labeled_fields import WHITE, field, found, square
 from hemascope.core.geometry import Box
 from hemascope.core.taxonomy import CellKind
 from hemascope.data.adjudications import UnlabeledCell
-from hemascope.evaluate.detection import average_precision, score_detection
+from hemascope.evaluate.detection import average_precision, mean_average_precision, score_detection
 from hemascope.evaluate.matching import FieldMatch, match_boxes, match_field
 
 BOX = st.builds(lambda x, y, w, h: Box(x, y, x + w, y + h), *[st.integers(0, 60)] * 2, *[st.integers(1, 30)] * 2)
@@ -103,6 +103,25 @@ def test_average_precision_ranks_over_all_fields() -> None:
     # A false one of score 0.9 in the second field comes before the hit of 0.8 in the first.
     fields = [match([square(0, 0)], [(square(0, 0), 0.8)]), match([], [(square(0, 0), 0.9)], name="images/b.png")]
     assert average_precision(fields).value == pytest.approx(0.5)
+
+
+def test_candidates_below_the_threshold_count_for_the_curve_alone() -> None:
+    labels = [square(0, 0), square(20, 0)]
+    found_ones = match(labels, [(square(0, 0), 0.9)])
+    ranked = match(labels, [(square(0, 0), 0.9), (square(40, 0), 0.4), (square(20, 0), 0.3)])
+    scores = score_detection([found_ones], [ranked])
+    assert scores.recall.value == 0.5
+    assert scores.precision.value == 1
+    assert scores.average_precision.value == pytest.approx(0.5 + 0.5 * 2 / 3)
+
+
+def test_the_mean_over_kinds_is_the_mean_of_theirs() -> None:
+    good = [match([square(0, 0)], [(square(0, 0), 0.9)])]
+    half = [match([square(0, 0), square(20, 0)], [(square(0, 0), 0.9)])]
+    assert mean_average_precision([good, half]).value == pytest.approx(0.75)
+    with pytest.raises(ValueError, match="same fields"):
+        mean_average_precision([good, [match([square(0, 0)], [], name="images/b.png")]])
+    assert mean_average_precision([good, [match([], [])]]).value is None
 
 
 def test_everything_right_is_1_with_exact_limits() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,9 @@ from hemascope.app.bench_record import Measures
 from hemascope.core.taxonomy import CellKind
 from hemascope.data.adjudications import read_adjudications
 from hemascope.data.catalog import open_fields
+from hemascope.data.folds import Fold, split_by_fold
 from hemascope.data.records import FieldRecord
-from hemascope.evaluate.detection import score_detection
+from hemascope.evaluate.detection import mean_average_precision, score_detection
 from hemascope.evaluate.matching import FieldMatch, match_field
 
 _ALL = tuple(CellKind)
@@ -97,34 +98,70 @@ def open_labeled_sets(root: Path, split: str, limit: int | None) -> LabeledSets:
     return LabeledSets(records)
 
 
-def find_everything(
-    analyzer: FieldAnalyzer, labels: LabeledSets, progress: Progress, title: str
-) -> dict[str, dict[str, FieldAnswer]]:
-    """Return data set to image name to what was found in it."""
-    return {name: analyze_records(analyzer, labels.images(name), progress, f"{title}: {name}") for name in DATA_SETS}
+Answers = dict[str, dict[str, FieldAnswer]]
+"""Data set to image name to what was found in it."""
+
+
+def find_everything(analyzer: FieldAnalyzer, labels: LabeledSets, progress: Progress, title: str) -> Answers:
+    """Return what one analyzer finds."""
+    return {
+        name: analyze_records(analyzer, labels.images(name), progress, f"{title}: {name}", rank=True)
+        for name in DATA_SETS
+    }
+
+
+def find_by_folds(analyzers: Mapping[Fold, FieldAnalyzer], labels: LabeledSets, progress: Progress) -> Answers:
+    """Return what each fold's analyzer finds in the part that it was not trained on.
+
+    Parameters
+    ----------
+    analyzers
+        Of every fold of one cross-validation.
+    labels
+        All records of every set.
+    """
+    answers: Answers = {name: {} for name in DATA_SETS}
+    for fold, analyzer in analyzers.items():
+        for name in DATA_SETS:
+            left_out = [r for r in split_by_fold(labels.images(name), fold) if r.split == "test"]
+            answers[name] |= analyze_records(analyzer, left_out, progress, f"fold {fold}: {name}", rank=True)
+    return answers
 
 
 def join(
-    labels: LabeledSets, answers: dict[str, dict[str, FieldAnswer]], families: Sequence[Family]
+    labels: LabeledSets, answers: Answers, families: Sequence[Family], *, ranked: bool = False
 ) -> dict[str, tuple[FieldMatch, ...]]:
-    """Return ``<family>.<kind>`` to the found and labeled objects of every field, joined."""
+    """Return ``<family>.<kind>`` to the found and labeled objects of every field, joined.
+
+    Parameters
+    ----------
+    ranked
+        Whether to join the candidates below the finder's threshold too.
+    """
     adjudications = read_adjudications()
     joined = {}
     for family in families:
         records = labels.records[family.data_set, family.version]
         for kind in family.kinds:
             joined[f"{family.key}.{kind.value}"] = tuple(
-                match_field(record, answers[family.data_set][record.name].found, kind, adjudications)
+                match_field(record, answer.ranked if ranked else answer.found, kind, adjudications)
                 for record in records
+                for answer in (answers[family.data_set][record.name],)
             )
     return joined
 
 
-def measure_detection(labels: LabeledSets, answers: dict[str, dict[str, FieldAnswer]]) -> Measures:
+def measure_detection(labels: LabeledSets, answers: Answers) -> Measures:
     """Return every figure of every family."""
+    families = (*HEADLINES, *BY_VERSION)
     measures = Measures()
-    for key, matches in join(labels, answers, (*HEADLINES, *BY_VERSION)).items():
-        measures.add(key, score_detection(matches).estimates())
+    curves = join(labels, answers, families, ranked=True)
+    for key, matches in join(labels, answers, families).items():
+        measures.add(key, score_detection(matches, curves[key]).estimates())
+    for family in families:
+        if all(measures.metrics[f"{family.key}.{kind.value}.average_precision"] is not None for kind in family.kinds):
+            kinds = [curves[f"{family.key}.{kind.value}"] for kind in family.kinds]
+            measures.add(f"{family.key}.mean", {"average_precision": mean_average_precision(kinds)})
     return measures
 
 

@@ -42,8 +42,8 @@ def measure_speed(data_set: str, answers: Sequence[FieldAnswer], memory: Sequenc
     """Return the figures of one method.
 
     ``<data set>.<stage>.fields_per_second`` and ``.cells_per_second`` for every stage (its own seconds only) and for
-    ``total`` (start to finish); ``<data set>.total.seconds_per_field`` is the median over fields. Intervals are from
-    the bootstrap over fields. ``<data set>.memory.peak_mib`` is the most this process ever held, whatever ran before
+    ``total`` (start to finish); ``.seconds_per_field`` is the median over fields. Intervals are from the bootstrap over
+    fields. ``<data set>.memory.peak_mib`` is the most this process ever held, whatever ran before
     in it, and ``.growth_mib`` what it held more after the last fields than after the first 20 (undefined for fewer).
     """
     measures = Measures()
@@ -52,7 +52,7 @@ def measure_speed(data_set: str, answers: Sequence[FieldAnswer], memory: Sequenc
     stages = list(dict.fromkeys(stage for answer in done for stage in answer.stages))
     for stage in stages:
         seconds = np.array([answer.stages.get(stage, 0.0) for answer in done])
-        measures.add(f"{data_set}.{stage}", _rates(seconds, cells))
+        measures.add(f"{data_set}.{stage}", _rates(seconds, cells) | {"seconds_per_field": _median(seconds)})
     total = np.array([answer.seconds for answer in done])
     measures.add(f"{data_set}.total", _rates(total, cells) | {"seconds_per_field": _median(total)})
     growth = memory[-1] - memory[0] if len(memory) > 1 and np.isfinite(memory).all() else None
@@ -68,6 +68,16 @@ def peak_mib() -> float | None:
     except ImportError:  # Windows
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / _MIB if sys.platform == "darwin" else peak / 1024
+
+
+def peak_mib_of_children() -> float | None:
+    """Return the most memory that any finished child process held in MiB, or None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return peak / _MIB if sys.platform == "darwin" else peak / 1024
 
 

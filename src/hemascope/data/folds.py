@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -51,6 +51,12 @@ class Fold:
 
     def __str__(self) -> str:
         return f"{self.index}/{self.count}"
+
+
+def all_folds(some: Iterable[Fold]) -> tuple[Fold, ...]:
+    """Return every fold of the cross-validations that some folds are of, in order."""
+    counts = sorted({fold.count for fold in some})
+    return tuple(Fold(index, count) for count in counts for index in range(1, count + 1))
 
 
 def split_by_fold(records: Sequence[_Record], fold: Fold) -> tuple[_Record, ...]:

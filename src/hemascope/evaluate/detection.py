@@ -32,11 +32,12 @@ class DetectionScores:
     precision
         Matched / found, with the exact interval; undefined where the kind is not labeled completely.
     average_precision
-        Area under the precision envelope over recall, all points; interval from the bootstrap over fields.
+        Area under the precision envelope over recall, all points, candidates below the finder's threshold among them
+        where it tells them; interval from the bootstrap over groups of fields.
     precision_adjudicated, average_precision_adjudicated
         The same with the known real cells set aside.
     count_absolute_error
-        Mean over fields of |found - labeled|, in cells a field; interval from the bootstrap over fields.
+        Mean over fields of |found - labeled|, in cells a field; interval from the bootstrap over groups of fields.
     count_relative_error
         The same over the mean labeled count.
     count_bias
@@ -81,11 +82,19 @@ class DetectionScores:
         }
 
 
-def score_detection(matches: Sequence[FieldMatch]) -> DetectionScores:
+def score_detection(matches: Sequence[FieldMatch], ranked: Sequence[FieldMatch] | None = None) -> DetectionScores:
     """Return the scores of one kind over fields of one labeling.
 
     A kind is taken as completely labeled only where every field labels it completely; otherwise what is found
     without a label may well be real, so precision, average precision and counting errors are undefined.
+
+    Parameters
+    ----------
+    matches
+        One a field: what was found.
+    ranked
+        One a field, the candidates below the finder's threshold included, for the average precision; ``matches`` where
+        the finder does not tell.
 
     Raises
     ------
@@ -100,6 +109,7 @@ def score_detection(matches: Sequence[FieldMatch]) -> DetectionScores:
     matched = sum(match.matched for match in matches)
     real = sum(len(match.unlabeled) for match in matches)
     complete = bool(matches) and all(match.kind in match.record.labeled_kinds for match in matches)
+    curve = matches if ranked is None else ranked
     absolute, relative, bias = count_errors(matches) if complete else (Estimate(None),) * 3
     return DetectionScores(
         fields=len(matches),
@@ -110,9 +120,9 @@ def score_detection(matches: Sequence[FieldMatch]) -> DetectionScores:
         adjudicated=real,
         recall=Estimate.share(matched, labeled),
         precision=Estimate.share(matched, found) if complete else Estimate(None),
-        average_precision=average_precision(matches) if complete else Estimate(None),
+        average_precision=average_precision(curve) if complete else Estimate(None),
         precision_adjudicated=Estimate.share(matched, found - real) if complete else Estimate(None),
-        average_precision_adjudicated=average_precision(matches, adjudicate=True) if complete else Estimate(None),
+        average_precision_adjudicated=average_precision(curve, adjudicate=True) if complete else Estimate(None),
         count_absolute_error=absolute,
         count_relative_error=relative,
         count_bias=bias,
@@ -120,7 +130,7 @@ def score_detection(matches: Sequence[FieldMatch]) -> DetectionScores:
 
 
 def average_precision(matches: Sequence[FieldMatch], *, adjudicate: bool = False) -> Estimate:
-    """Return the average precision over fields, with its bootstrap interval over fields.
+    """Return the average precision over fields, with its bootstrap interval over groups of fields.
 
     All-point interpolation: the area under the precision envelope (the highest precision at this or any higher
     recall) as a step function of recall (PASCAL VOC since 2010). Found objects of equal score enter together.
@@ -132,9 +142,44 @@ def average_precision(matches: Sequence[FieldMatch], *, adjudicate: bool = False
     adjudicate
         Whether to set known real cells without a label aside.
     """
-    labeled = np.array([len(match.labeled) for match in matches], np.float64)
-    if not labeled.sum():
+    if not any(match.labeled for match in matches):
         return Estimate(None)
+    return Estimate.resampled(_groups(matches), _area_of(matches, adjudicate=adjudicate))
+
+
+def mean_average_precision(kinds: Sequence[Sequence[FieldMatch]]) -> Estimate:
+    """Return the mean of the average precisions of several kinds, with its bootstrap interval over groups of fields.
+
+    Parameters
+    ----------
+    kinds
+        One a kind: one match a field, the same fields in the same order; each kind is labeled somewhere.
+
+    Raises
+    ------
+    ValueError
+        If the fields differ between the kinds.
+    """
+    names = [[match.record.name for match in matches] for matches in kinds]
+    if any(other != names[0] for other in names):
+        raise ValueError("the kinds must be matched in the same fields, in the same order")
+    if not all(any(match.labeled for match in matches) for matches in kinds):
+        return Estimate(None)
+    areas = [_area_of(matches, adjudicate=False) for matches in kinds]
+
+    def mean(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.mean([area(weights) for area in areas], axis=0), np.float64)
+
+    return Estimate.resampled(_groups(kinds[0]), mean)
+
+
+def _groups(matches: Sequence[FieldMatch]) -> list[str]:
+    """Return what is resampled together: fields of one slide, neighboring captures."""
+    return [match.record.group for match in matches]
+
+
+def _area_of(matches: Sequence[FieldMatch], *, adjudicate: bool) -> Statistic:
+    labeled = np.array([len(match.labeled) for match in matches], np.float64)
     rows = [
         (found.score, partner is not None, index)
         for index, match in enumerate(matches)
@@ -144,7 +189,7 @@ def average_precision(matches: Sequence[FieldMatch], *, adjudicate: bool = False
     scores = np.array([row[0] for row in rows], np.float64)
     hits = np.array([row[1] for row in rows], np.float64)
     fields = np.array([row[2] for row in rows], np.intp)
-    return Estimate.resampled(np.arange(len(matches)), _precision_area(scores, hits, fields, labeled))
+    return _precision_area(scores, hits, fields, labeled)
 
 
 def _precision_area(
@@ -173,13 +218,13 @@ def _precision_area(
 def count_errors(matches: Sequence[FieldMatch]) -> tuple[Estimate, Estimate, Estimate]:
     """Return the absolute error a field, that over the mean count, and the signed error over the mean count.
 
-    Intervals are from the bootstrap over fields. Undefined where nothing is labeled.
+    Intervals are from the bootstrap over groups of fields. Undefined where nothing is labeled.
     """
     labeled = np.array([len(match.labeled) for match in matches], np.float64)
     found = np.array([len(match.found) for match in matches], np.float64)
     if not labeled.sum():
         return Estimate(None), Estimate(None), Estimate(None)
-    groups = np.arange(len(matches))
+    groups = _groups(matches)
     error = found - labeled
     return (
         Estimate.resampled(groups, ratio_of_sums(np.abs(error), np.ones_like(labeled))),

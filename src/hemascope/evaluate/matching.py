@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from hemascope.core.cell import Cell
 from hemascope.core.geometry import Box, box_iou
-from hemascope.core.report import FieldResult
 from hemascope.core.taxonomy import CellKind
 from hemascope.data.adjudications import UnlabeledCell
 from hemascope.data.records import FieldRecord, LabeledBox
@@ -84,9 +84,8 @@ class FieldMatch:
         return tuple(labeled for index, labeled in enumerate(self.labeled) if index not in hit)
 
 
-def found_boxes(result: FieldResult) -> tuple[FoundBox, ...]:
-    """Return what was found in a field as boxes; the pixels are not kept."""
-    cells = (item.cell for item in result.cells)
+def found_boxes(cells: Iterable[Cell]) -> tuple[FoundBox, ...]:
+    """Return found cells as boxes; outlines are not kept."""
     return tuple(FoundBox(cell.kind, cell.outline.bounds, cell.score) for cell in cells)
 
 

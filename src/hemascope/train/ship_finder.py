@@ -34,11 +34,11 @@ from hemascope.train.package import (
     pack_model,
 )
 from hemascope.train.painted_fields import LEAST_VISIBLE, paint_random_field, painting_seeds
-from hemascope.zoo.card import ModelCard
+from hemascope.zoo.card import TENSORS_FILE, ModelCard, TrainingFacts, read_card
 
 BETA = {CellKind.WHITE_CELL: 2.0, CellKind.PLATELET: 1.0}
-"""Weight of recall over precision: a white cell that is missed is lost, a false one is seen in the gallery. Red cells are
-counted rather than looked at: their threshold is the one at which as many are found as are labeled."""
+"""Weight of recall over precision: a white cell that is missed is lost, a false one is seen in the gallery. Red cells
+are counted rather than looked at: their threshold is the one at which as many are found as are labeled."""
 
 SWEEP = np.round(np.arange(0.1, 0.7, 0.02), 2)
 """Thresholds tried for each kind."""
@@ -212,9 +212,19 @@ def ship_finder(
     if fold:
         spec["fold"] = str(fold)
     card = new_card("find", recipe, spec=spec, figures=figures, command=command, root=root)
+    card = card.model_copy(update={"training": _with_start(card.training, recipe)})
     height, width = (GRANULE * torch.export.Dim(side, min=1, max=256) for side in ("height", "width"))
     graph = Export(shipped, _example(recipe), ("heat", "radii", "tissue"), {2: height, 3: width})
     return pack_model(folder, graph, card, describe_finder)
+
+
+def _with_start(facts: TrainingFacts, recipe: SegmenterTrainingRecipe) -> TrainingFacts:
+    """Return the facts with the digest of the weights that training started from, where there were any."""
+    if recipe.start is None:
+        return facts
+    card = read_card(Path(recipe.start))
+    start = {"model": f"{card.name} {card.version}", "sha256": card.files[TENSORS_FILE]}
+    return facts.model_copy(update={"data": {**facts.data, "start": {"license": card.license, **start}}})
 
 
 def _example(recipe: SegmenterTrainingRecipe) -> torch.Tensor:
