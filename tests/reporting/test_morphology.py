@@ -142,6 +142,13 @@ def test_the_rule_for_schistocytes(count: int, total: int, exceeded: bool | None
     assert said in rule.sentence
 
 
+def test_a_shape_that_outnumbers_schistocytes_is_named() -> None:
+    alone = compute_red_cells([summary(red_cells({"normal": 1900, "schistocyte": 100, "burr_cell": 90}))], ICSH)
+    assert "main abnormality" not in alone.schistocytes.sentence
+    among = compute_red_cells([summary(red_cells({"normal": 1100, "schistocyte": 100, "elliptocyte": 800}))], ICSH)
+    assert "not the main abnormality: 40.0% are of the type Elliptocyte." in among.schistocytes.sentence
+
+
 def test_untyped_red_cells_are_measured_all_the_same() -> None:
     answer = compute_red_cells([summary(red_cells({}, [7.0, 8.0] * 600))], ICSH)
     assert (answer.judged, answer.found, answer.size.cells) == (0, 1200, 1200)

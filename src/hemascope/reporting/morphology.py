@@ -20,7 +20,7 @@ from hemascope.core.morphology import (
 )
 from hemascope.core.report import FieldSummary
 from hemascope.core.smear import QcStatus
-from hemascope.core.taxonomy import CellKind, RedCellType
+from hemascope.core.taxonomy import DISPLAY_NAMES, CellKind, RedCellType
 from hemascope.core.units import Scale, ScaleSource
 from hemascope.recipes import Grading
 from hemascope.reporting.differential import share
@@ -65,7 +65,7 @@ def compute_red_cells(fields: Iterable[FieldSummary], grading: Grading = UNGRADE
         types=types,
         findings=_findings(counts, size, grading, untyped),
         size=size,
-        schistocytes=_schistocytes(types[RedCellType.SCHISTOCYTE.value], grading.schistocyte_limit_percent, untyped),
+        schistocytes=_schistocytes(types, grading.schistocyte_limit_percent, untyped),
         least_cells=grading.least_cells,
         anisocytosis_percent=grading.anisocytosis_percent,
         size_limits_um=(grading.microcyte_below_um, grading.macrocyte_above_um),
@@ -142,9 +142,9 @@ def _graded(
     return Finding(rate, expected, grade, span, note, code)
 
 
-def _schistocytes(finding: Finding, limit: float, untyped: str) -> SchistocyteRule:
-    """Return the share of schistocytes against ``limit`` percent."""
-    rate = finding.rate
+def _schistocytes(types: dict[str, Finding], limit: float, untyped: str) -> SchistocyteRule:
+    """Return the share of schistocytes against ``limit`` percent, with the shape that outnumbers them, if any."""
+    rate = types[RedCellType.SCHISTOCYTE.value].rate
     if rate.value is None or rate.low is None or rate.high is None:
         return SchistocyteRule(limit, None, False, f"Schistocytes: {untyped}.")
     if rate.total < SCHISTOCYTE_CELLS:
@@ -162,6 +162,10 @@ def _schistocytes(finding: Finding, limit: float, untyped: str) -> SchistocyteRu
         f"{'' if certain else ', which the interval crosses'}. The limit is that of ICSH for adults and term neonates; "
         "every one of these cells needs a morphologist's eye."
     )
+    first = max(SHAPE_TYPES, key=lambda kind: types[kind.value].rate.count)
+    if exceeded and types[first.value].rate.count > rate.count:
+        share_of_first = types[first.value].rate.value or 0.0
+        sentence += f" They are not the main abnormality: {share_of_first:.1f}% are of the type {DISPLAY_NAMES[first]}."
     return SchistocyteRule(limit, exceeded, certain, sentence)
 
 
