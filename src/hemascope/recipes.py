@@ -25,7 +25,7 @@ Count = Annotated[int, Field(gt=0)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 
 
-SEGMENTER_NAMES = r"^(network|classical|outlines|(stardist|cellpose|instanseg)(:.+)?)$"
+SEGMENTER_NAMES = r"^(classical|outlines|(network|stardist|cellpose|instanseg)(:.+)?)$"
 """What a segmenter can be called, as a regular expression."""
 
 
@@ -213,7 +213,8 @@ class AnalysisRecipe(Recipe):
     Attributes
     ----------
     segmenter
-        ``network`` (the shipped finder), ``classical`` (stain, Otsu, distances: no weights), ``outlines`` (imported),
+        ``network`` (the shipped finder), ``network:FOLDER`` (one trained otherwise),
+        ``classical`` (stain, Otsu, distances: no weights), ``outlines`` (imported),
         or a peer with its weights: ``stardist``, ``cellpose`` or ``instanseg``, then ``:MODEL`` and ``@MPP`` at need.
     prior
         Name of a shipped prior (``even``, ``adult_blood``) or path of a prior file.
@@ -392,6 +393,39 @@ class SegmenterTrainingRecipe(TrainingRecipe):
     start: str | None = None
     batch: Count = 12
     weight_decay: float = 0.01
+
+
+class FineTuneRecipe(TrainingRecipe):
+    """How a trained finder learns a laboratory's own outlines (`hemascope train finetune`).
+
+    Attributes
+    ----------
+    crop_px
+        Side of a training view in pixels at the finder's scale.
+    val_share
+        Share of the images that only chooses: when to stop, the thresholds.
+    synthetic_fields, synthetic_share
+        Generated fields, and their share of each batch, which keep the finder from forgetting other cells and looks.
+    validation_views
+        Views of the validation images on which the losses are followed.
+    """
+
+    kind: Literal["finetune"] = "finetune"
+    name: str = "finder_finetuned"
+    version: str = "1"
+    steps: Count = 300
+    batch: Count = 8
+    learning_rate: Positive = 3e-4
+    weight_decay: float = 0.01
+    ema: Share = 0.97
+    validate_every: Count = 25
+    checkpoint_every: Count = 50
+    patience: Annotated[int, Field(ge=0)] = 4
+    crop_px: Annotated[int, Field(gt=0, multiple_of=32)] = 192
+    val_share: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    synthetic_fields: Annotated[int, Field(ge=0)] = 24
+    synthetic_share: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    validation_views: Count = 24
 
 
 R = TypeVar("R", bound=Recipe)

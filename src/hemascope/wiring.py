@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hemascope.app.analyzer import Analyzer
-from hemascope.core.errors import RecipeError
+from hemascope.core.errors import RecipeError, WeightsError
 from hemascope.core.ports import CellClassifier, ResultSink, Segmenter
 from hemascope.core.provenance import ModelIdentity
 from hemascope.core.taxonomy import CellKind, CellType
 from hemascope.core.units import Scale, ScaleSource
-from hemascope.recipes import AnalysisRecipe, Grading, Prior, load_recipe, override
+from hemascope.recipes import SEGMENTER_NAMES, AnalysisRecipe, Grading, Prior, load_recipe, override
 from hemascope.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -66,20 +67,38 @@ def load_grading(name: str) -> Grading:
 
 def network_segmenter(settings: Settings) -> Segmenter:
     """Return the shipped finder."""
+    from hemascope.zoo.shipped import FINDER, shipped_folder
+
+    return folder_segmenter(shipped_folder(FINDER), settings)
+
+
+def folder_segmenter(folder: Path, settings: Settings | None = None) -> Segmenter:
+    """Return the finder in a model folder, such as `hemascope train finetune` writes.
+
+    Raises
+    ------
+    WeightsError
+        If the folder holds no finder, or a file has not the digest of its card.
+    """
     from hemascope.cells.network import FinderSpec, NetworkSegmenter
     from hemascope.zoo.card import read_card
     from hemascope.zoo.onnx_graph import OnnxGraph
-    from hemascope.zoo.shipped import FINDER, shipped_folder
 
-    folder = shipped_folder(FINDER)
     card = read_card(folder)
-    spec = FinderSpec(
-        mpp=card.spec["mpp"],
-        rays=card.spec["rays"],
-        stride=card.spec["stride"],
-        thresholds={CellKind(kind): value for kind, value in card.spec["thresholds"].items()},
-    )
-    return NetworkSegmenter(OnnxGraph(folder, card, settings.threads), spec)
+    try:
+        if card.task != "find":
+            raise ValueError(f"a model to {card.task}")
+        spec = FinderSpec(
+            mpp=float(card.spec["mpp"]),
+            rays=int(card.spec["rays"]),
+            stride=int(card.spec["stride"]),
+            thresholds={CellKind(kind): float(value) for kind, value in card.spec["thresholds"].items()},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise WeightsError(
+            f"{folder} holds no finder ({error}); name a folder that a finder was trained into"
+        ) from error
+    return NetworkSegmenter(OnnxGraph(folder, card, (settings or read_settings()).threads), spec)
 
 
 def classical_segmenter(settings: Settings) -> Segmenter:
@@ -127,8 +146,15 @@ PEERS: dict[str, Callable[[str], Segmenter]] = {
 """Finders by other groups by name; each takes what stands after the colon of ``NAME:MODEL@MPP``, or nothing."""
 
 
+def segmenter_name(text: str | None) -> str | None:
+    """Return what a user calls a segmenter as a recipe has it: a model folder becomes ``network:FOLDER``."""
+    if text is None or re.fullmatch(SEGMENTER_NAMES, text) or not Path(text).is_dir():
+        return text
+    return f"network:{text}"
+
+
 def build_segmenter(name: str, settings: Settings | None = None) -> Segmenter:
-    """Return a finder by name, for a peer followed by ``:MODEL`` and ``@MPP`` at need.
+    """Return a finder by name, for a peer followed by ``:MODEL`` and ``@MPP`` at need, or ``network:FOLDER``.
 
     Raises
     ------
@@ -142,6 +168,8 @@ def build_segmenter(name: str, settings: Settings | None = None) -> Segmenter:
     if name == "outlines":
         raise RecipeError("the segmenter 'outlines' takes them from files: name them with --outlines")
     peer, _, model = name.partition(":")
+    if peer == "network" and model:
+        return folder_segmenter(Path(model), settings)
     if peer in PEERS:
         return PEERS[peer](model)
     if name not in SEGMENTERS:

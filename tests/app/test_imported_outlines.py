@@ -29,7 +29,7 @@ from hemascope.core.provenance import ModelIdentity
 from hemascope.core.report import CellResult, FieldResult
 from hemascope.core.smear import Field, QcVerdict
 from hemascope.core.taxonomy import CellKind
-from hemascope.core.units import ScaleSource
+from hemascope.core.units import WHITE_CELL_DIAMETER, ScaleSource
 from hemascope.export.geojson import feature
 from hemascope.recipes import AnalysisRecipe, override
 from hemascope.sources.outline_classes import ClassTable
@@ -163,6 +163,12 @@ def test_the_scale_is_that_of_the_median_whole_red_cell(count: int, source: Scal
     scale = measure_scale([blank()], segmenter)
     assert scale.source is source
     assert scale.mpp == (pytest.approx(7.5 / 50, rel=1e-3) if source is ScaleSource.ESTIMATED else FALLBACK.mpp)
+
+
+def test_without_red_cells_the_median_white_cell_gives_the_scale() -> None:
+    white = [ImportedOutline(disk(60 + 90 * i, 60, 40), CellKind.WHITE_CELL) for i in range(3)]
+    segmenter = ImportedSegmenter(lambda field: white, identity())
+    assert measure_scale([blank()], segmenter).mpp == pytest.approx(WHITE_CELL_DIAMETER / 80, rel=1e-3)
 
 
 @pytest.fixture(scope="module")

@@ -18,11 +18,13 @@ from hemascope.recipes import (
     CellTrainingRecipe,
     CropSource,
     FieldSource,
+    FineTuneRecipe,
     GradeLimits,
     Grading,
     GradingRow,
     Prior,
     Recipe,
+    RedCellTrainingRecipe,
     SegmenterTrainingRecipe,
     load_recipe,
 )
@@ -35,8 +37,10 @@ MODELS: list[type[Recipe]] = [
     GradingRow,
     GradeLimits,
     CellTrainingRecipe,
+    RedCellTrainingRecipe,
     CropSource,
     SegmenterTrainingRecipe,
+    FineTuneRecipe,
     FieldSource,
 ]
 

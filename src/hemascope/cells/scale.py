@@ -62,7 +62,7 @@ def estimate_scale(fields: Sequence[Field], segmenter: Segmenter) -> Scale:
 
 
 def measure_scale(fields: Sequence[Field], segmenter: Segmenter) -> Scale:
-    """Return the scale at which the median whole red cell measures what red cells measure.
+    """Return the scale at which the median whole red cell, or else white cell, measures what such cells measure.
 
     For outlines that do not depend on the scale, such as imported ones: whole fields are looked at, once.
 
@@ -71,19 +71,18 @@ def measure_scale(fields: Sequence[Field], segmenter: Segmenter) -> Scale:
     fields
         Some fields of one smear, same camera and objective; their own scale is not looked at.
     segmenter
-        Gives the red cells.
+        Gives the cells.
 
     Returns
     -------
-    An estimated scale, or ``FALLBACK`` where there are fewer than ``LEAST_RED_CELLS``.
+    An estimated scale, or ``FALLBACK`` where there are fewer than ``LEAST_RED_CELLS`` and ``LEAST_WHITE_CELLS``.
     """
-    found = [cell for field in fields for cell in segmenter.find(field)]
-    diameters = [_diameter(cell, 1.0) for cell in found if cell.kind is CellKind.RED_CELL and not cell.touches_border]
-    return (
-        Scale(_implied(diameters, 1.0, CellKind.RED_CELL), ScaleSource.ESTIMATED)
-        if len(diameters) >= LEAST_RED_CELLS
-        else FALLBACK
-    )
+    whole = [cell for field in fields for cell in segmenter.find(field) if not cell.touches_border]
+    for kind, least in ((CellKind.RED_CELL, LEAST_RED_CELLS), (CellKind.WHITE_CELL, LEAST_WHITE_CELLS)):
+        diameters = [_diameter(cell, 1.0) for cell in whole if cell.kind is kind]
+        if len(diameters) >= least:
+            return Scale(_implied(diameters, 1.0, kind), ScaleSource.ESTIMATED)
+    return FALLBACK
 
 
 def _center(field: Field, side: int) -> Field:

@@ -33,7 +33,7 @@ def analyze(
         str | None, typer.Option("--prior", help="Assumed shares of cell types: adult_blood, even, or a .toml file.")
     ] = None,
     segmenter: Annotated[
-        str | None, typer.Option("--segmenter", help="network (default) or classical (needs no weights).")
+        str | None, typer.Option("--segmenter", help="network (default), a model folder, or classical (no weights).")
     ] = None,
     grading: Annotated[
         str | None, typer.Option("--grading", help="Table for grading red cells: icsh_2015, or a .toml file.")
@@ -68,6 +68,7 @@ def analyze(
     from hemascope.recipes import override
     from hemascope.sources.discover import discover
 
+    segmenter = wiring.segmenter_name(segmenter)
     resolved = _resolve(recipe, prior, segmenter, grading)
     sources = discover(paths)
     shelf = _outlines(outlines, classes or (), sources, segmenter)

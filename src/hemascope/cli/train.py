@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from hemascope.cli.finetune import finetune
 from hemascope.cli.progress import progress_bar
 
 app = typer.Typer(no_args_is_help=True, help="Train the models from recipes (needs the extra 'train').")
+app.command("finetune")(finetune)
 
 RecipePath = Annotated[Path, typer.Argument(help="Recipe file, such as recipes/cell_classifier.toml.")]
 DataFolder = Annotated[

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from hemascope.core.cell import Nucleus
 from hemascope.core.geometry import Polygon
+from hemascope.core.smear import Field
 from hemascope.core.taxonomy import CellKind
 
 
@@ -82,3 +83,23 @@ class FieldOutlines:
     outlines: tuple[ImportedOutline, ...]
     size: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OutlinedField:
+    """A field at its scale, with the cells that somebody outlined in it.
+
+    Attributes
+    ----------
+    field
+        Its scale is known.
+    outlines
+        Those that lie in it.
+    """
+
+    field: Field
+    outlines: tuple[ImportedOutline, ...]
+
+    def of_kind(self, kind: CellKind) -> tuple[ImportedOutline, ...]:
+        """Return the outlines of ``kind``."""
+        return tuple(found for found in self.outlines if found.kind is kind)
