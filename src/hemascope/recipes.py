@@ -226,6 +226,8 @@ class AnalysisRecipe(Recipe):
         Fields looked at to estimate the scale of a smear without one.
     grading
         Name of a shipped grading table (``icsh_2015``) or path of a grading file.
+    red_cells
+        Whether red cells are typed.
     """
 
     segmenter: Annotated[str, Field(pattern=SEGMENTER_NAMES)] = "network"
@@ -234,6 +236,7 @@ class AnalysisRecipe(Recipe):
     max_anomaly: Positive = 1.0
     scale_sample: Count = 12
     grading: str = "icsh_2015"
+    red_cells: bool = True
 
 
 class CropSource(Recipe):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hemascope.app.analyzer import Analyzer
 from hemascope.core.errors import RecipeError, WeightsError
-from hemascope.core.ports import CellClassifier, ResultSink, Segmenter
+from hemascope.core.ports import CellClassifier, RedCellClassifier, ResultSink, Segmenter
 from hemascope.core.provenance import ModelIdentity
 from hemascope.core.taxonomy import CellKind, CellType
 from hemascope.core.units import Scale, ScaleSource
@@ -209,6 +209,25 @@ def build_classifier(prior: Prior | str, recipe: AnalysisRecipe | None = None) -
     return NetworkClassifier(OnnxGraph(folder, card, read_settings().threads), spec, shares, thresholds)
 
 
+def build_red_cell_classifier(settings: Settings | None = None) -> RedCellClassifier:
+    """Return the shipped classifier of red cells.
+
+    Raises
+    ------
+    WeightsError
+        If its weights are missing or damaged.
+    """
+    from hemascope.classify.red_cells import NetworkRedCellClassifier, RedCellSpec
+    from hemascope.zoo.card import read_card
+    from hemascope.zoo.onnx_graph import OnnxGraph
+    from hemascope.zoo.shipped import RED_CELL_CLASSIFIER, shipped_folder
+
+    folder = shipped_folder(RED_CELL_CLASSIFIER)
+    card = read_card(folder)
+    spec = RedCellSpec(card.spec["crop_px"], card.spec["crop_um"], card.spec["temperature"])
+    return NetworkRedCellClassifier(OnnxGraph(folder, card, (settings or read_settings()).threads), spec)
+
+
 def build_analyzer(
     recipe: AnalysisRecipe | None = None, *, mpp: float | None = None, outlines: OutlineShelf | None = None
 ) -> Analyzer:
@@ -246,6 +265,7 @@ def build_analyzer(
         judge=assess,
         scale=Scale(mpp, ScaleSource.STATED) if mpp is not None else None,
         scale_sample=recipe.scale_sample,
+        red_cells=build_red_cell_classifier(settings) if recipe.red_cells else None,
     )
 
 
@@ -305,8 +325,7 @@ def _whole_run(segmenter: str) -> WholeRun:
     analyzer = build_analyzer(recipe)
 
     def run(sources: Sequence[Source], out: Path, on_result: OnResult) -> SmearReport:
-        models = [analyzer.segmenter.identity, analyzer.classifier.identity]
-        provenance = gather_provenance(recipe, models, "hemascope bench report")
+        provenance = gather_provenance(recipe, analyzer.models, "hemascope bench report")
         request = AnalysisRequest(
             sources, out, load_prior(recipe.prior), provenance, grading=load_grading(recipe.grading)
         )

@@ -8,7 +8,7 @@ import pytest
 from pages import README, ROOT, fences, read
 
 from hemascope.zoo.card import GRAPH_FILE, ModelCard, read_card
-from hemascope.zoo.shipped import CELL_CLASSIFIER, FINDER, shipped_folder
+from hemascope.zoo.shipped import CELL_CLASSIFIER, FINDER, RED_CELL_CLASSIFIER, shipped_folder
 
 PAGE = read("docs/models.md")
 
@@ -39,6 +39,14 @@ def test_the_page_names_every_set_a_model_saw(card: ModelCard) -> None:
 
 def test_the_page_gives_the_command_a_model_was_trained_by(card: ModelCard) -> None:
     assert any(card.training.command in fence.text for fence in fences(PAGE))
+
+
+def test_the_page_describes_the_red_cell_classifier() -> None:
+    card = read_card(shipped_folder(RED_CELL_CLASSIFIER))
+    assert f"{card.spec['crop_px']} x {card.spec['crop_px']} px, {card.spec['crop_um']:g} um" in PAGE
+    assert f"`logits` N x {len(card.spec['types'])}" in PAGE
+    assert any(card.training.command in fence.text for fence in fences(PAGE))
+    assert all(name in PAGE for name in card.training.data)
 
 
 def test_the_license_of_pbc_is_given_its_due() -> None:

@@ -39,7 +39,7 @@ def unquoted(cell: str) -> str:
 
 
 def test_the_pages_describe_these_commands_and_no_others() -> None:
-    described = set(re.findall(r"^## `hemascope ([a-z ]+)`$", USAGE, re.MULTILINE))
+    described = set(re.findall(r"^## `hemascope ([a-z -]+)`$", USAGE, re.MULTILINE))
     assert described == set(COMMANDS)
 
 

@@ -10,9 +10,9 @@ import pytest
 from hemascope.core.errors import WeightsError
 from hemascope.zoo.card import CARD_FILE, GRAPH_FILE, TENSORS_FILE, read_card
 from hemascope.zoo.onnx_graph import OnnxGraph, verified_bytes
-from hemascope.zoo.shipped import CELL_CLASSIFIER, FINDER, WEIGHTS, shipped_folder
+from hemascope.zoo.shipped import CELL_CLASSIFIER, FINDER, RED_CELL_CLASSIFIER, WEIGHTS, shipped_folder
 
-MODELS = (FINDER, CELL_CLASSIFIER)
+MODELS = (FINDER, CELL_CLASSIFIER, RED_CELL_CLASSIFIER)
 BUDGET = 60_000_000
 
 

@@ -14,16 +14,20 @@ from hemascope.cells.crop import crop_cell
 from hemascope.cells.measure import measure
 from hemascope.cells.nucleus import find_nucleus
 from hemascope.cells.scale import estimate_scale
-from hemascope.core.cell import Cell
+from hemascope.core.cell import Cell, CellCrop
 from hemascope.core.errors import InputError
 from hemascope.core.optics import background_color
-from hemascope.core.ports import CellClassifier, FieldReader, Segmenter
-from hemascope.core.prediction import CellPrediction
+from hemascope.core.ports import CellClassifier, FieldReader, RedCellClassifier, Segmenter
+from hemascope.core.prediction import CellPrediction, RedCellPrediction
+from hemascope.core.provenance import ModelIdentity
 from hemascope.core.report import CellResult, FailedInput, FieldResult
 from hemascope.core.smear import Field, QcReason, QcStatus, QcVerdict
 from hemascope.core.taxonomy import CellKind
 from hemascope.core.units import Microns, Scale
 from hemascope.sources.discover import Source
+
+RED_CELLS_AT_ONCE = 256
+"""Crops held together: a slide's field has tens of thousands of red cells."""
 
 Judge = Callable[[Field, Sequence[Cell]], QcVerdict]
 """Quality control: a field and its cells to a verdict."""
@@ -60,6 +64,8 @@ class Analyzer:
         Fields looked at to estimate the scale of fields taken alike.
     estimate
         How it is estimated from them.
+    red_cells
+        Types red cells; None to leave them untyped.
     """
 
     reader: FieldReader
@@ -69,7 +75,14 @@ class Analyzer:
     scale: Scale | None = None
     scale_sample: int = 12
     estimate: EstimateScale = estimate_scale
+    red_cells: RedCellClassifier | None = None
     _scales: dict[tuple[Path, int, int], Scale] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def models(self) -> tuple[ModelIdentity, ...]:
+        """What answers: the finder and the classifiers, each once."""
+        parts = (self.segmenter, self.classifier, *((self.red_cells,) if self.red_cells else ()))
+        return tuple(dict.fromkeys(part.identity for part in parts))
 
     def results(self, sources: Sequence[Source]) -> Iterator[FieldResult | FailedInput]:
         """Yield one result a source, in order; a file that cannot be read yields what is wrong with it.
@@ -110,7 +123,9 @@ class Analyzer:
         clock.mark("measure")
         predictions = self._typed(scaled, [c.cell for c in cells if c.cell.kind is CellKind.WHITE_CELL])
         clock.mark("classify")
-        typed = tuple(replace(c, prediction=predictions.get(c.cell.id)) for c in cells)
+        red = self._morphology(scaled, [c.cell for c in cells if c.cell.kind is CellKind.RED_CELL])
+        clock.mark("red_cells")
+        typed = tuple(replace(c, prediction=predictions.get(c.cell.id), red_cell=red.get(c.cell.id)) for c in cells)
         return FieldResult(scaled, verdict, typed, clock.seconds, find_clumps(found))
 
     def _measured(self, scaled: Field, found: Sequence[Cell], scale: Scale) -> list[CellResult]:
@@ -123,9 +138,19 @@ class Analyzer:
         return results
 
     def _typed(self, scaled: Field, cells: Sequence[Cell]) -> dict[str, CellPrediction]:
-        side, width = self.classifier.crop_size
-        crops = [crop_cell(scaled, cell, side, Microns(width)) for cell in cells]
+        crops = _crops(scaled, cells, self.classifier.crop_size)
         return {prediction.cell_id: prediction for prediction in self.classifier.classify(crops)}
+
+    def _morphology(self, scaled: Field, cells: Sequence[Cell]) -> dict[str, RedCellPrediction]:
+        """Return the types of whole red cells: what the border cuts has no shape."""
+        predictions: dict[str, RedCellPrediction] = {}
+        if self.red_cells is None:
+            return predictions
+        whole = [cell for cell in cells if not cell.touches_border]
+        for start in range(0, len(whole), RED_CELLS_AT_ONCE):
+            crops = _crops(scaled, whole[start : start + RED_CELLS_AT_ONCE], self.red_cells.crop_size)
+            predictions |= {prediction.cell_id: prediction for prediction in self.red_cells.classify(crops)}
+        return predictions
 
     def _scale_of(self, read: Field, source: Source, sources: Sequence[Source]) -> Scale:
         """Return the stated scale, or the file's, or that of the fields taken like it."""
@@ -150,6 +175,11 @@ class Analyzer:
             if (other.width, other.height) == (read.width, read.height) and other.scale is None:
                 fields.append(other)
         return fields
+
+
+def _crops(scaled: Field, cells: Sequence[Cell], size: tuple[int, float]) -> list[CellCrop]:
+    side, width = size
+    return [crop_cell(scaled, cell, side, Microns(width)) for cell in cells]
 
 
 def _repeated(result: FieldResult, first: str) -> FieldResult:

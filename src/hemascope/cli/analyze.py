@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,6 +52,7 @@ def analyze(
         list[str] | None,
         typer.Option("--class", metavar="NAME=KIND", help="What a class in them means; '*' for all others."),
     ] = None,
+    no_red_cells: Annotated[bool, typer.Option("--no-red-cells", help="Do not type red cells.")] = False,
     recipe: Annotated[Path | None, typer.Option("--recipe", help="Analysis recipe (TOML).")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")] = False,
@@ -69,14 +70,15 @@ def analyze(
     from hemascope.sources.discover import discover
 
     segmenter = wiring.segmenter_name(segmenter)
-    resolved = _resolve(recipe, prior, segmenter, grading)
+    flags = {"prior": prior, "segmenter": segmenter, "grading": grading, "red_cells": False if no_red_cells else None}
+    resolved = _resolve(recipe, flags)
     sources = discover(paths)
     shelf = _outlines(outlines, classes or (), sources, segmenter)
     if shelf:
         resolved = override(resolved, segmenter="outlines")
     analyzer = wiring.build_analyzer(resolved, mpp=mpp, outlines=shelf)
     command = shlex.join(["hemascope", *sys.argv[1:]])
-    provenance = gather_provenance(resolved, [analyzer.segmenter.identity, analyzer.classifier.identity], command)
+    provenance = gather_provenance(resolved, analyzer.models, command)
     request = AnalysisRequest(
         sources,
         out,
@@ -100,12 +102,12 @@ def analyze(
         raise typer.Exit(SOME_FAILED)
 
 
-def _resolve(recipe: Path | None, prior: str | None, segmenter: str | None, grading: str | None) -> AnalysisRecipe:
+def _resolve(recipe: Path | None, flags: Mapping[str, object]) -> AnalysisRecipe:
     """Return the recipe in force: flags before the file before the defaults."""
     from hemascope.recipes import AnalysisRecipe, load_recipe, override
 
     base = load_recipe(recipe, AnalysisRecipe) if recipe else AnalysisRecipe()
-    return override(base, prior=prior, segmenter=segmenter, grading=grading)
+    return override(base, **flags)
 
 
 def _outlines(
