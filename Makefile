@@ -61,6 +61,7 @@ bench: $(VENV)/.installed-dev  ## Run every benchmark and write docs/benchmarks.
 	@test -n "$(HEMASCOPE_DATA)" || { echo "set HEMASCOPE_DATA to the folder of the public data sets"; exit 2; }
 	@for name in detection classification speed; do \
 		$(BIN)/hemascope bench $$name --json docs/benchmarks/$$name.json --pictures runs/mistakes || exit 1; done
+	@$(BIN)/hemascope bench redcells $(if $(wildcard runs/*/answers.json),--folds runs) --json docs/benchmarks/redcells.json
 	@$(BIN)/hemascope bench report --split all --json docs/benchmarks/report.json
 	@$(BIN)/python -m hemascope.app.benchmark_page docs/benchmarks
 

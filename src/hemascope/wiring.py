@@ -228,6 +228,14 @@ def build_red_cell_classifier(settings: Settings | None = None) -> RedCellClassi
     return NetworkRedCellClassifier(OnnxGraph(folder, card, (settings or read_settings()).threads), spec)
 
 
+def red_cell_recipe() -> str:
+    """Return the digest of the recipe that the shipped classifier of red cells was trained by."""
+    from hemascope.zoo.card import read_card
+    from hemascope.zoo.shipped import RED_CELL_CLASSIFIER, shipped_folder
+
+    return read_card(shipped_folder(RED_CELL_CLASSIFIER)).training.recipe_sha256
+
+
 def build_analyzer(
     recipe: AnalysisRecipe | None = None, *, mpp: float | None = None, outlines: OutlineShelf | None = None
 ) -> Analyzer:
@@ -313,6 +321,8 @@ def benchmark_parts() -> BenchmarkParts:
         analyzer=lambda name: build_analyzer(override(AnalysisRecipe(), segmenter=name)),
         classifier=lambda: build_classifier("even"),
         whole_run=_whole_run,
+        red_cells=build_red_cell_classifier,
+        red_cell_recipe=red_cell_recipe,
     )
 
 

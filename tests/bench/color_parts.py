@@ -16,11 +16,11 @@ from hemascope.app.bench import BenchmarkParts
 from hemascope.app.provenance import gather_provenance
 from hemascope.core.cell import Cell, CellCrop
 from hemascope.core.geometry import Box, Polygon
-from hemascope.core.prediction import AbstentionReason, CellPrediction
+from hemascope.core.prediction import AbstentionReason, CellPrediction, RedCellPrediction
 from hemascope.core.provenance import ModelIdentity
 from hemascope.core.report import SmearReport
 from hemascope.core.smear import Field, QcVerdict
-from hemascope.core.taxonomy import CellKind, CellType
+from hemascope.core.taxonomy import CellKind, CellType, RedCellType
 from hemascope.core.units import Scale, ScaleSource
 from hemascope.recipes import AnalysisRecipe
 from hemascope.sources.discover import Source
@@ -74,6 +74,27 @@ class BrightnessClassifier:
         return CellPrediction(crop.cell_id, probabilities, 0.5, AbstentionReason.LOW_CONFIDENCE if unsure else None)
 
 
+class RednessClassifier:
+    """Calls a red cell normal where its center is red, and hypochromic where it is pale."""
+
+    def __init__(self) -> None:
+        self.identity = ModelIdentity("redness", "1", "", "numpy", "Apache-2.0")
+        self.crop_size = (16, 4.0)
+
+    def classify(self, crops: Sequence[CellCrop]) -> list[RedCellPrediction]:
+        return [RedCellPrediction(crop.cell_id, self._answer(crop)) for crop in crops]
+
+    def _answer(self, crop: CellCrop) -> np.ndarray:
+        pale = crop.pixels[6:10, 6:10, 1].mean() > 150
+        probabilities = np.full(len(RedCellType), 0.01)
+        probabilities[list(RedCellType).index(RedCellType.HYPOCHROMIC if pale else RedCellType.NORMAL)] = 0.89
+        return probabilities
+
+
+RECIPE_SHA256 = "0" * 64
+"""What the weights of ``RednessClassifier`` are said to have been trained by."""
+
+
 def analyzer(blind: bool) -> Analyzer:
     return Analyzer(
         reader=RasterReader(),
@@ -81,6 +102,7 @@ def analyzer(blind: bool) -> Analyzer:
         classifier=BrightnessClassifier(),
         judge=lambda field, cells: QcVerdict(),
         scale=Scale(0.1, ScaleSource.STATED),
+        red_cells=RednessClassifier(),
     )
 
 
@@ -90,6 +112,8 @@ def parts() -> BenchmarkParts:
         analyzer=lambda method: analyzer(blind=method == "classical"),
         classifier=BrightnessClassifier,
         whole_run=lambda method: partial(_whole_run, analyzer(blind=method == "classical")),
+        red_cells=RednessClassifier,
+        red_cell_recipe=lambda: RECIPE_SHA256,
     )
 
 

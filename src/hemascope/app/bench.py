@@ -9,7 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from hemascope.app import bench_classification, bench_detection, bench_pictures, bench_report, bench_speed
+from hemascope.app import (
+    bench_classification,
+    bench_detection,
+    bench_pictures,
+    bench_redcell_folds,
+    bench_redcells,
+    bench_report,
+    bench_speed,
+)
 from hemascope.app.bench_fields import FieldAnalyzer, FieldAnswer, Progress, models_of
 from hemascope.app.bench_record import (
     BenchmarkRun,
@@ -21,9 +29,9 @@ from hemascope.app.bench_record import (
 )
 from hemascope.app.bench_report import WholeRun
 from hemascope.core.errors import DataSetError, InputError
-from hemascope.core.ports import CellClassifier
+from hemascope.core.ports import CellClassifier, RedCellClassifier
 from hemascope.core.provenance import ModelIdentity
-from hemascope.data.catalog import CROP_READERS, FIELD_READERS, open_crops, open_fields
+from hemascope.data.catalog import CROP_READERS, FIELD_READERS, open_crops, open_fields, select_split
 from hemascope.sources.discover import Source, discover
 from hemascope.synth.write import write_smear
 
@@ -52,6 +60,8 @@ class BenchmarkRequest:
         At most this many images of each set; None for all.
     pictures
         Folder for pictures of every false positive and miss, for ``detection`` only; None for none.
+    folds
+        Folder of the run folders of a cross-validation, for ``redcells`` only; None for none.
     """
 
     name: str
@@ -60,6 +70,7 @@ class BenchmarkRequest:
     segmenter: str = "network"
     limit: int | None = None
     pictures: Path | None = None
+    folds: Path | None = None
 
     @property
     def command(self) -> str:
@@ -68,6 +79,7 @@ class BenchmarkRequest:
         parts += ["--data DIR"] if self.root else []
         parts += [f"--split {self.split}", f"--segmenter {self.segmenter}"]
         parts += [f"--limit {self.limit}"] if self.limit is not None else []
+        parts += ["--folds DIR"] if self.folds is not None else []
         return " ".join(parts)
 
 
@@ -83,11 +95,17 @@ class BenchmarkParts:
         Makes the classifier under an even prior, which is that of the single cells it is measured on.
     whole_run
         Name of a segmenter to what `hemascope analyze` does with it.
+    red_cells
+        Makes the classifier of red cells.
+    red_cell_recipe
+        Gives the digest of the recipe that its weights were trained by.
     """
 
     analyzer: Callable[[str], FieldAnalyzer]
     classifier: Callable[[], CellClassifier]
     whole_run: Callable[[str], WholeRun]
+    red_cells: Callable[[], RedCellClassifier]
+    red_cell_recipe: Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +210,44 @@ def _classification(request: BenchmarkRequest, parts: BenchmarkParts, progress: 
     )
 
 
+def _redcells(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> _Outcome:
+    root, name = _needed_root(request), bench_redcells.SET
+    every = open_fields(name, root)
+    records = select_split(every, request.split)[: request.limit]
+    analyzer, classifier = parts.analyzer(request.segmenter), parts.red_cells()
+    folds = None
+    if request.folds is not None:  # before anything slow: a fold may be missing
+        folds = bench_redcell_folds.gather_folds(request.folds, parts.red_cell_recipe(), every)
+    fields = {
+        method: bench_redcells.look_at_points(parts.analyzer(method), classifier, records, progress)
+        for method in _methods(request)
+    }
+    own = fields[request.segmenter]
+    measured = [bench_redcells.measure_points(own), bench_redcells.measure_types(own)]
+    measured += [bench_redcell_folds.measure_folds(folds)] if folds else []
+    measured += [bench_redcells.measure_anemias(analyzer, root, request.limit, progress)]
+    baselines = {
+        method: bench_redcells.measure_points(found).metrics
+        for method, found in fields.items()
+        if method != request.segmenter
+    }
+    baselines |= bench_redcell_folds.baselines(every, records, folds, progress)
+    return _Outcome(
+        data={name: _describe_set(name, root, "")},
+        n={name: len(records), f"{name}.cells": sum(len(field.found) for field in own)},
+        measures=Measures(
+            {key: value for part in measured for key, value in part.metrics.items()},
+            {key: limits for part in measured for key, limits in part.intervals.items()},
+        ),
+        baselines=baselines,
+        models=tuple(dict.fromkeys((*models_of(analyzer), classifier.identity))),
+        notes={
+            "failed": {name: [field.record.name for field in own if field.failure]},
+            "recipe_sha256": parts.red_cell_recipe(),
+        },
+    )
+
+
 def _speed(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> _Outcome:
     with tempfile.TemporaryDirectory(prefix="hemascope-bench-") as made:
         name, data, sources = _speed_sources(request, Path(made))
@@ -261,6 +317,7 @@ def _speed_sources(request: BenchmarkRequest, made: Path) -> tuple[str, dict[str
 BENCHMARKS: Mapping[str, Callable[[BenchmarkRequest, BenchmarkParts, Progress], _Outcome]] = {
     "detection": _detection,
     "classification": _classification,
+    "redcells": _redcells,
     "speed": _speed,
     "report": _report,
 }

@@ -36,8 +36,8 @@ _CLASSES = tuple(CellType)
 _BATCH = 64
 
 
-def read_pixels(record: CropRecord) -> NDArray[np.uint8]:
-    """Return the pixels of a single-cell image, H x W x 3 uint8 RGB.
+def read_pixels(record: CropRecord | FieldRecord) -> NDArray[np.uint8]:
+    """Return the pixels of an image of a set, H x W x 3 uint8 RGB.
 
     Raises
     ------

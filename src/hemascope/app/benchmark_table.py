@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hemascope.core.taxonomy import DISPLAY_NAMES, UNIDENTIFIED, CellKind, CellType
+from hemascope.core.taxonomy import DISPLAY_NAMES, UNIDENTIFIED, CellKind, CellType, RedCellType
 
 Document = Mapping[str, Any]
 """A run as ``BenchmarkRun.document`` returns it, or as read from its file."""
@@ -199,6 +199,95 @@ def _found_cells(document: Document, data_set: str) -> PlainTable:
     return PlainTable(f"Whole fields of {data_set}: cells found, then typed (clinical prior)", columns, tuple(rows))
 
 
+_RED_CELL_TASKS = {
+    "types": "Types at the points of the split, shipped weights",
+    "types_found": "Types of the cells found there, shipped weights; one that was missed counts as wrong",
+    "folds": "Types at the points, folds over blocks of fields",
+}
+"""What is told of red cells, by part of a key."""
+
+
+def _redcells(document: Document) -> tuple[PlainTable, ...]:
+    tasks = [task for task in _RED_CELL_TASKS if f"chula_rbc12.{task}.accuracy" in document["metrics"]]
+    return (
+        _red_cell_overview(document, tasks),
+        *(_red_cell_types(document, task) for task in tasks),
+        *(_red_cell_confusion(document, task) for task in tasks[-1:]),
+        _red_cells_found(document),
+        _anemias(document),
+    )
+
+
+def _red_cell_overview(document: Document, tasks: Iterable[str]) -> PlainTable:
+    own, baselines = _own(document), document["baselines"]
+    others = [name for name in ("most_frequent", "size_and_color") if name in baselines]
+    titles = {
+        "accuracy": "Accuracy", "macro_f1": "Macro F1, types that occur", "macro_f1_20": "Macro F1, 20 cells or more",
+        "ece": "ECE, 15 equal-mass bins, debiased", "ece_plain": "ECE, not debiased", "brier": "Brier score (0 to 2)",
+        "nll": "Negative log-likelihood (nats)",
+    }  # fmt: skip
+    rows = []
+    for task in tasks:
+        for name, title in titles.items():
+            key = f"chula_rbc12.{task}.{name}"
+            if own.has(key):
+                simple = (_Figures(baselines[other], {}).text(key) for other in others)
+                rows.append((task, title, own.count(f"chula_rbc12.{task}.labeled"), own.text(key), *simple))
+    columns = ("Task", "Figure", "Cells", "Classifier", *(f"Baseline: {name.replace('_', ' ')}" for name in others))
+    return PlainTable("Types of red cells of chula_rbc12, intervals over blocks of fields", columns, tuple(rows))
+
+
+def _red_cell_types(document: Document, task: str) -> PlainTable:
+    own = _own(document)
+    rows = tuple(
+        (DISPLAY_NAMES[t], own.count(f"{p}.labeled"), *(own.text(f"{p}.{m}") for m in ("recall", "precision", "f1")))
+        for t in RedCellType
+        for p in (f"chula_rbc12.{task}.{t.value}",)
+    )
+    return PlainTable(_RED_CELL_TASKS[task], ("Type", "Cells", "Recall", "Precision", "F1"), rows)
+
+
+def _red_cell_confusion(document: Document, task: str) -> PlainTable:
+    own = _own(document)
+    rows = tuple(
+        (DISPLAY_NAMES[t], *(own.count(f"chula_rbc12.{task}.{t.value}.told_as_{o.value}") for o in RedCellType))
+        for t in RedCellType
+    )
+    columns = ("True", *(DISPLAY_NAMES[t] for t in RedCellType))
+    return PlainTable(f"True type (rows) and type told (columns): {task}", columns, rows)
+
+
+def _red_cells_found(document: Document) -> PlainTable:
+    rows = []
+    for part, title in (("found_complete", "Completely labeled"), ("found", "All")):
+        for method, figures in _methods(document).items():
+            prefix = f"chula_rbc12.{part}"
+            if figures.has(f"{prefix}.fields"):
+                counts = (figures.count(f"{prefix}.{name}") for name in ("fields", "labeled", "found"))
+                rates = (figures.text(f"{prefix}.{name}") for name in ("recall", "precision", "f1"))
+                rows.append((title, method, *counts, *rates))
+    columns = ("Fields", "Method", "Number", "Points", "Found", "Recall", "Precision", "F1")
+    return PlainTable("Red cells of chula_rbc12 found within a radius of their point", columns, tuple(rows))
+
+
+def _anemias(document: Document) -> PlainTable:
+    own = _own(document)
+    names = [prefix.split(".")[1] for prefix in _prefixes(document["metrics"], "share_poikilocytes")]
+    shares = [*(t.value for t in RedCellType), "poikilocytes"]
+    rows = [
+        (
+            DISPLAY_NAMES.get(share, "All abnormal shapes"),
+            *(own.text(f"chula_rbc12_anemias.{n}.share_{share}") for n in names),
+        )
+        for share in shares
+    ]
+    for count in ("fields", "cells"):
+        rows.append((count.capitalize(), *(own.count(f"chula_rbc12_anemias.{name}.{count}") for name in names)))
+    columns = ("Type told", *(name.replace("_", " ").capitalize() for name in names))
+    title = "Mean share of each type in the fields of five anemias; intervals over fields: a demonstration"
+    return PlainTable(title, columns, tuple(rows))
+
+
 def _speed(document: Document) -> tuple[PlainTable, ...]:
     methods = _methods(document)
     (asked, own), *others = methods.items()
@@ -251,6 +340,7 @@ def _prefixes(metrics: Mapping[str, object], metric: str) -> list[str]:
 _TABLES: Mapping[str, Callable[[Document], tuple[PlainTable, ...]]] = {
     "detection": _detection,
     "classification": _classification,
+    "redcells": _redcells,
     "speed": _speed,
     "report": _report,
 }

@@ -18,7 +18,7 @@ _PIPE_WIDTH = 180
 
 
 def bench(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="detection, classification, speed or report.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="detection, classification, redcells, speed or report.")],
     data: Annotated[
         Path | None,
         typer.Option("--data", metavar="DIR", envvar="HEMASCOPE_DATA", help="Folder with a folder for every set."),
@@ -37,13 +37,17 @@ def bench(
     segmenter: Annotated[
         str, typer.Option("--segmenter", metavar="METHOD", help="network (classical as baseline) or classical.")
     ] = "network",
+    folds: Annotated[
+        Path | None,
+        typer.Option("--folds", metavar="DIR", help="Run folders of a cross-validation, to be put together (redcells)."),
+    ] = None,
 ) -> None:
     """Measure recall, accuracy, speed or whole runs on public data sets, with 95% intervals and counts."""
     from hemascope import wiring
 
     run_bench(
         wiring.benchmark_parts(), name, data, split=split, json_file=json_file, pictures=pictures, limit=limit,
-        segmenter=segmenter,
+        segmenter=segmenter, folds=folds,
     )  # fmt: skip
 
 
@@ -57,6 +61,7 @@ def run_bench(
     pictures: Path | None = None,
     limit: int | None = None,
     segmenter: str = "network",
+    folds: Path | None = None,
 ) -> BenchmarkRun:
     """Run a benchmark, print its tables and write its JSON; raise ``HemascopeError`` with what to do about it."""
     from hemascope.app.bench import BenchmarkRequest, run_benchmark
@@ -64,7 +69,7 @@ def run_bench(
     from hemascope.data.root import data_root
 
     root = data_root(data) if data is not None else None
-    request = BenchmarkRequest(name, root, split, segmenter, limit, pictures)
+    request = BenchmarkRequest(name, root, split, segmenter, limit, pictures, folds)
     with _progress_bar() as progress:
         run = run_benchmark(request, parts, progress)
     if json_file is not None:
