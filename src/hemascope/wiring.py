@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hemascope.app.bench import BenchmarkParts
     from hemascope.app.bench_report import WholeRun
     from hemascope.core.report import SmearReport
+    from hemascope.data.folds import Fold
     from hemascope.sources.discover import Source
     from hemascope.sources.outline_shelf import OutlineShelf
 
@@ -323,7 +324,37 @@ def benchmark_parts() -> BenchmarkParts:
         whole_run=_whole_run,
         red_cells=build_red_cell_classifier,
         red_cell_recipe=red_cell_recipe,
+        fold_analyzers=_fold_analyzers,
     )
+
+
+def _fold_analyzers(runs: Path) -> dict[Fold, Analyzer]:
+    """Return an analyzer with the finder of every fold of one cross-validation, in order; red cells are not typed.
+
+    Raises
+    ------
+    RecipeError
+        If a fold is missing, or two were trained by different recipes.
+    WeightsError
+        If a model is damaged.
+    """
+    from hemascope.data.folds import Fold, all_folds
+    from hemascope.zoo.card import CARD_FILE, read_card
+
+    folders = [path.parent for path in sorted(runs.glob(f"*/model/{CARD_FILE}"))]
+    cards = {folder: read_card(folder) for folder in folders}
+    trained = {
+        f: Fold.parse(card.spec["fold"]) for f, card in cards.items() if card.task == "find" and "fold" in card.spec
+    }
+    if len({cards[folder].training.recipe_sha256 for folder in trained}) > 1:
+        raise RecipeError(f"{runs}: folds of different recipes lie there; keep one cross-validation in a folder")
+    missing = [str(fold) for fold in all_folds(trained.values()) if fold not in trained.values()]
+    if missing or not trained:
+        wanted = ", ".join(missing) or "every fold"
+        raise RecipeError(f"{runs}: run `hemascope train segmenter RECIPE --fold` for {wanted} first")
+    plain = build_analyzer(override(AnalysisRecipe(), red_cells=False))
+    analyzers = {fold: replace(plain, segmenter=folder_segmenter(folder)) for folder, fold in trained.items()}
+    return dict(sorted(analyzers.items(), key=lambda item: item[0].index))
 
 
 def _whole_run(segmenter: str) -> WholeRun:

@@ -74,7 +74,39 @@ def write_sets(root: Path) -> Path:
                 [row for row in BOXES[name].splitlines() if row.startswith(line.split(",")[0])],
             )
     write_single_cells(root / "pbc_acevedo_128")
+    write_red_cells(root / "chula_rbc12")
+    write_masks(root / "wbc_seg")
     return root
+
+
+def write_red_cells(folder: Path) -> None:
+    """Write three fields of two red cells with their points, and one of an anemia."""
+    labels, points = ["path,label,split,kind"], ["path,x,y,class_id,label"]
+    for number, split in enumerate(("train", "val", "test")):
+        name = f"fields/{5 * number}.png"
+        labels.append(f"{name},,{split},rbc12_field")
+        points += [f"{name},30,40,0,normal", f"{name},70,40,8,burr"]
+    labels.append("disease_fields/anemia/0.png,anemia,train,disease_field")
+    for line in labels[1:]:
+        path = folder / line.split(",")[0]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        paint(path, ["x,RBC,20,30,40,50", "x,RBC,60,30,80,50"])
+    (folder / "labels.csv").write_text("\n".join(labels) + "\n")
+    (folder / "points.csv").write_text("\n".join(points) + "\n")
+
+
+def write_masks(folder: Path) -> None:
+    """Write two images of one white cell each: a mask of the box that is found, and one of half of it."""
+    lines = ["path,label,split,mask,source_subset"]
+    for name, right in (("a", 30), ("b", 20)):
+        (folder / "images").mkdir(parents=True, exist_ok=True)
+        (folder / "masks").mkdir(parents=True, exist_ok=True)
+        paint(folder / "images" / f"{name}.png", ["x,WBC,10,10,30,30"])
+        mask = np.zeros((80, 100), np.uint8)
+        mask[10:30, 10:right] = 128
+        Image.fromarray(mask).save(folder / "masks" / f"{name}.png")
+        lines.append(f"images/{name}.png,neutrophil,test,masks/{name}.png,tecom")
+    (folder / "labels.csv").write_text("\n".join(lines) + "\n")
 
 
 def paint(path: Path, rows: list[str]) -> None:

@@ -221,7 +221,7 @@ def test_the_document_has_the_documented_keys_and_is_strict_json(
 @pytest.mark.parametrize(
     ("name", "options", "error", "said"),
     [
-        ("accuracy", {}, InputError, "no benchmark 'accuracy'; choose one of detection, classification, speed, report"),
+        ("accuracy", {}, InputError, "choose one of detection, segmentation, classification, redcells, speed, report"),
         ("detection", {"segmenter": "best"}, InputError, "choose one of network, classical"),
         ("detection", {"limit": 0}, InputError, "limit of 0"),
         ("detection", {"split": "exam"}, DataSetError, "no record is in split 'exam'; choose one of test or all"),

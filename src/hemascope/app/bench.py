@@ -12,10 +12,12 @@ from pathlib import Path
 from hemascope.app import (
     bench_classification,
     bench_detection,
+    bench_large,
     bench_pictures,
     bench_redcell_folds,
     bench_redcells,
     bench_report,
+    bench_segmentation,
     bench_speed,
 )
 from hemascope.app.bench_fields import FieldAnalyzer, FieldAnswer, Progress, models_of
@@ -32,6 +34,7 @@ from hemascope.core.errors import DataSetError, InputError
 from hemascope.core.ports import CellClassifier, RedCellClassifier
 from hemascope.core.provenance import ModelIdentity
 from hemascope.data.catalog import CROP_READERS, FIELD_READERS, open_crops, open_fields, select_split
+from hemascope.data.folds import Fold, split_by_fold
 from hemascope.sources.discover import Source, discover
 from hemascope.synth.write import write_smear
 
@@ -55,13 +58,16 @@ class BenchmarkRequest:
     split
         A value of the split column, or ``all``.
     segmenter
-        One of ``METHODS``.
+        One of ``METHODS``, or the folder of a model.
     limit
         At most this many images of each set; None for all.
     pictures
         Folder for pictures of every false positive and miss, for ``detection`` only; None for none.
     folds
-        Folder of the run folders of a cross-validation, for ``redcells`` only; None for none.
+        Folder of the run folders of a cross-validation, for ``detection`` and ``redcells``; None for none. What
+        ``detection`` measures is then each fold's finder on what it was not trained on, all records together.
+    large
+        Whether ``speed`` analyzes one image of 10,000 x 10,000 pixels too.
     """
 
     name: str
@@ -71,15 +77,18 @@ class BenchmarkRequest:
     limit: int | None = None
     pictures: Path | None = None
     folds: Path | None = None
+    large: bool = False
 
     @property
     def command(self) -> str:
         """The command line, without paths of this machine."""
         parts = ["hemascope bench", self.name]
         parts += ["--data DIR"] if self.root else []
-        parts += [f"--split {self.split}", f"--segmenter {self.segmenter}"]
+        parts += [f"--split {self.split}"]
+        parts += [f"--segmenter {self.segmenter if self.segmenter in METHODS else 'FOLDER'}"]
         parts += [f"--limit {self.limit}"] if self.limit is not None else []
         parts += ["--folds DIR"] if self.folds is not None else []
+        parts += ["--large"] if self.large else []
         return " ".join(parts)
 
 
@@ -99,6 +108,8 @@ class BenchmarkParts:
         Makes the classifier of red cells.
     red_cell_recipe
         Gives the digest of the recipe that its weights were trained by.
+    fold_analyzers
+        A folder of run folders to an analyzer with each fold's finder.
     """
 
     analyzer: Callable[[str], FieldAnalyzer]
@@ -106,6 +117,7 @@ class BenchmarkParts:
     whole_run: Callable[[str], WholeRun]
     red_cells: Callable[[], RedCellClassifier]
     red_cell_recipe: Callable[[], str]
+    fold_analyzers: Callable[[Path], Mapping[Fold, FieldAnalyzer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +146,9 @@ def run_benchmark(request: BenchmarkRequest, parts: BenchmarkParts, progress: Pr
     """
     if request.name not in BENCHMARKS:
         raise InputError(f"there is no benchmark '{request.name}'; choose one of {', '.join(BENCHMARKS)}")
-    if request.segmenter not in METHODS:
-        raise InputError(f"there is no segmenter '{request.segmenter}'; choose one of {', '.join(METHODS)}")
+    if request.segmenter not in METHODS and not Path(request.segmenter).is_dir():
+        known = ", ".join(METHODS)
+        raise InputError(f"there is no segmenter '{request.segmenter}'; choose one of {known}, or a model's folder")
     if request.limit is not None and request.limit < 1:
         raise InputError(f"a limit of {request.limit} leaves nothing to measure; give 1 or more")
     started = time.time()
@@ -146,7 +159,7 @@ def run_benchmark(request: BenchmarkRequest, parts: BenchmarkParts, progress: Pr
     return BenchmarkRun(
         benchmark=request.name,
         data=outcome.data,
-        split=request.split,
+        split="folds" if request.folds is not None and request.name == "detection" else request.split,
         n=outcome.n,
         measures=outcome.measures,
         baselines=outcome.baselines,
@@ -156,14 +169,50 @@ def run_benchmark(request: BenchmarkRequest, parts: BenchmarkParts, progress: Pr
 
 
 def _detection(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> _Outcome:
+    if request.folds is not None:
+        return _detection_by_folds(request, parts, progress, request.folds)
     root = _needed_root(request)
     labels = bench_detection.open_labeled_sets(root, request.split, request.limit)
-    answers: dict[str, dict[str, dict[str, FieldAnswer]]] = {}
+    answers: dict[str, bench_detection.Answers] = {}
     models: list[ModelIdentity] = []
     for method in _methods(request):
         analyzer = parts.analyzer(method)
         answers[method] = bench_detection.find_everything(analyzer, labels, progress, method)
         models += models_of(analyzer)
+    return _detection_outcome(request, labels, answers, models)
+
+
+def _detection_by_folds(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress, folds: Path) -> _Outcome:
+    """Measure the recipe: each fold's finder on what it was not trained on; and red cells at their points likewise."""
+    root, red_cells = _needed_root(request), parts.red_cells()
+    analyzers = parts.fold_analyzers(folds)
+    labels = bench_detection.open_labeled_sets(root, "all", None)
+    pointed = open_fields(bench_redcells.SET, root)
+    answers = {request.segmenter: bench_detection.find_by_folds(analyzers, labels, progress)}
+    points = [
+        field
+        for fold, analyzer in analyzers.items()
+        for field in bench_redcells.look_at_points(
+            analyzer, red_cells, select_split(split_by_fold(pointed, fold), "test"), progress
+        )
+    ]
+    answers["classical"] = bench_detection.find_everything(parts.analyzer("classical"), labels, progress, "classical")
+    outcome = _detection_outcome(request, labels, answers, [i for a in analyzers.values() for i in models_of(a)])
+    found = bench_redcells.measure_points(points)
+    outcome.measures.metrics.update(found.metrics)
+    outcome.measures.intervals.update(found.intervals)
+    outcome.data[bench_redcells.SET] = _describe_set(bench_redcells.SET, root, "points")
+    outcome.n[bench_redcells.SET] = len(pointed)
+    return outcome
+
+
+def _detection_outcome(
+    request: BenchmarkRequest,
+    labels: bench_detection.LabeledSets,
+    answers: dict[str, bench_detection.Answers],
+    models: Sequence[ModelIdentity],
+) -> _Outcome:
+    root = _needed_root(request)
     joined = bench_detection.join(labels, answers[request.segmenter], bench_detection.HEADLINES)
     if request.pictures is not None:
         bench_pictures.write_mistakes(joined, request.pictures)
@@ -180,6 +229,30 @@ def _detection(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progr
         },
         models=tuple(dict.fromkeys(models)),
         notes={"failed": _failed(answers[request.segmenter]), "mistakes": [asdict(m) for m in mistakes]},
+    )
+
+
+def _segmentation(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> _Outcome:
+    root = _needed_root(request)
+    sets = bench_segmentation.open_masks(root, request.split, request.limit)
+    measures: dict[str, Measures] = {}
+    models: list[ModelIdentity] = []
+    for method in _methods(request):
+        analyzer = parts.analyzer(method)
+        matches = {
+            s.data_set: bench_segmentation.match_masks(analyzer, s.records, progress, f"{method}: {s.data_set}")
+            for s in sets
+            if s.key == s.data_set
+        }
+        measures[method] = bench_segmentation.measure_masks(sets, matches)
+        models += models_of(analyzer)
+    return _Outcome(
+        data={name: _describe_set(name, root, "masks") for name in dict.fromkeys(s.data_set for s in sets)},
+        n={s.key: len(s.records) for s in sets},
+        measures=measures[request.segmenter],
+        baselines={method: m.metrics for method, m in measures.items() if method != request.segmenter},
+        models=tuple(dict.fromkeys(models)),
+        notes={},
     )
 
 
@@ -261,6 +334,10 @@ def _speed(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress)
             models += models_of(analyzer)
             if method == request.segmenter:
                 cells = sum(len(answer.found) for answer in answers)
+        if request.large:
+            (Path(made) / "large").mkdir()
+            large = bench_large.measure_large_image(Path(made) / "large", request.segmenter)
+            measures[request.segmenter].metrics.update(large.metrics)
     return _Outcome(
         data=data,
         n={name: len(sources), f"{name}.cells": cells},
@@ -316,6 +393,7 @@ def _speed_sources(request: BenchmarkRequest, made: Path) -> tuple[str, dict[str
 
 BENCHMARKS: Mapping[str, Callable[[BenchmarkRequest, BenchmarkParts, Progress], _Outcome]] = {
     "detection": _detection,
+    "segmentation": _segmentation,
     "classification": _classification,
     "redcells": _redcells,
     "speed": _speed,
@@ -326,7 +404,7 @@ BENCHMARKS: Mapping[str, Callable[[BenchmarkRequest, BenchmarkParts, Progress], 
 
 def _methods(request: BenchmarkRequest) -> tuple[str, ...]:
     """Return the segmenters to run, the one asked for last: what it measures of memory is then its own at most."""
-    return ("classical", "network") if request.segmenter == "network" else (request.segmenter,)
+    return (request.segmenter,) if request.segmenter == "classical" else ("classical", request.segmenter)
 
 
 def _needed_root(request: BenchmarkRequest) -> Path:

@@ -79,6 +79,8 @@ def _detection(document: Document) -> tuple[PlainTable, ...]:
     found, counted = [], []
     for prefix in _prefixes(document["metrics"], "recall"):
         data_set, kind = prefix.split(".")
+        if kind not in {k.value for k in CellKind}:
+            continue  # points, which have a table of their own
         for method, figures in _methods(document).items():
             name = (data_set, DISPLAY_NAMES[CellKind(kind)], method)
             if figures.has(f"{prefix}.recall"):
@@ -90,9 +92,20 @@ def _detection(document: Document) -> tuple[PlainTable, ...]:
     errors = ("Error in cells a field", "Over the mean count", "Signed")
     return (
         PlainTable("Detection", columns + matched, tuple(found)),
+        _mean_precision(document),
         PlainTable("Counting errors per field", columns + errors, tuple(counted)),
+        _red_cells_found(document),
         _mistakes(document),
     )
+
+
+def _mean_precision(document: Document) -> PlainTable:
+    key = "mean.average_precision"
+    rows = tuple(
+        (prefix, *(figures.text(f"{prefix}.{key}") for figures in _methods(document).values()))
+        for prefix in _prefixes(document["metrics"], key)
+    )
+    return PlainTable("AP at IoU 0.5, mean of the kinds labeled", ("Labels", *_methods(document)), rows)
 
 
 def _found_row(figures: _Figures, prefix: str) -> tuple[str, ...]:
@@ -128,6 +141,18 @@ def _mistakes(document: Document) -> PlainTable:
     return PlainTable(
         "White cells of bccd missed or falsely found", ("What", "Field", "Box x0, y0, x1, y1", "Score"), rows
     )
+
+
+def _segmentation(document: Document) -> tuple[PlainTable, ...]:
+    rows = []
+    for prefix in _prefixes(document["metrics"], "cell_dice"):
+        for method, figures in _methods(document).items():
+            counts = (figures.count(f"{prefix}.{name}") for name in ("images", "missed"))
+            shown = ("nucleus_dice", "cell_dice", "nucleus_dice_worst_tenth", "cell_dice_worst_tenth")
+            rows.append((prefix, method, *counts, *(figures.text(f"{prefix}.{name}") for name in shown)))
+    columns = ("Masks", "Method", "Images", "Missed", "Nucleus, Dice", "Cell, Dice")
+    worst = ("Nucleus, worst tenth below", "Cell, worst tenth below")
+    return (PlainTable("White cells against masks", (*columns, *worst), tuple(rows)),)
 
 
 def _classification(document: Document) -> tuple[PlainTable, ...]:
@@ -339,6 +364,7 @@ def _prefixes(metrics: Mapping[str, object], metric: str) -> list[str]:
 
 _TABLES: Mapping[str, Callable[[Document], tuple[PlainTable, ...]]] = {
     "detection": _detection,
+    "segmentation": _segmentation,
     "classification": _classification,
     "redcells": _redcells,
     "speed": _speed,

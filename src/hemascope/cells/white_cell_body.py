@@ -17,8 +17,11 @@ FINE = 2
 REACH = 1.25
 """How far beyond its star a cell's body may lie, as a factor of the star's size."""
 
-LEAST_AGREEMENT = 0.5
+LEAST_AGREEMENT = 0.7
 """Intersection over union of body and star below which the star stands: the maps do not know this cell."""
+
+THREAD = 5.5
+"""Pixels of the network's input: what is thinner is no part of a cell but noise of the map or a fiber."""
 
 MIN_LOBE_SHARE = 0.06
 """Parts of a nucleus smaller than this share of its area are granules or dirt, not lobes."""
@@ -73,7 +76,7 @@ def outline_body(
     origin = np.array((x0, y0), np.float32)
     own = _painted([star], maps.shape[1:], origin)
     allowed = _painted([reach], maps.shape[1:], origin) & ~(_painted(others, maps.shape[1:], origin) & ~own)
-    body = _largest((maps[BODY] > 127) & allowed)
+    body = _largest(_smoothed((maps[BODY] > 127) & allowed))
     shared, union = int(np.count_nonzero(body & own)), int(np.count_nonzero(body | own))
     if shared < LEAST_AGREEMENT * max(union, 1):
         body = own
@@ -101,6 +104,13 @@ def _painted(
     for points in outlines:
         cv2.fillPoly(canvas, [np.round((points - origin) * FINE - 0.5).astype(np.int32)], 1)
     return canvas > 0
+
+
+def _smoothed(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return a mask without threads thinner than ``THREAD``."""
+    side = round(THREAD * FINE)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    return np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, kernel)) > 0
 
 
 def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -18,7 +18,9 @@ _PIPE_WIDTH = 180
 
 
 def bench(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="detection, classification, redcells, speed or report.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="detection, segmentation, classification, redcells, speed or report.")
+    ],
     data: Annotated[
         Path | None,
         typer.Option("--data", metavar="DIR", envvar="HEMASCOPE_DATA", help="Folder with a folder for every set."),
@@ -35,19 +37,27 @@ def bench(
         int | None, typer.Option("--limit", metavar="N", min=1, help="At most this many images of each set.")
     ] = None,
     segmenter: Annotated[
-        str, typer.Option("--segmenter", metavar="METHOD", help="network (classical as baseline) or classical.")
+        str,
+        typer.Option(
+            "--segmenter", metavar="METHOD", help="network or a model's folder (classical as baseline), or classical."
+        ),
     ] = "network",
     folds: Annotated[
         Path | None,
-        typer.Option("--folds", metavar="DIR", help="Run folders of a cross-validation, to be put together (redcells)."),
+        typer.Option(
+            "--folds", metavar="DIR", help="Run folders of a cross-validation, put together (detection, redcells)."
+        ),
     ] = None,
+    large: Annotated[
+        bool, typer.Option("--large", help="Time one image of 10,000 x 10,000 pixels too (speed).")
+    ] = False,
 ) -> None:
     """Measure recall, accuracy, speed or whole runs on public data sets, with 95% intervals and counts."""
     from hemascope import wiring
 
     run_bench(
         wiring.benchmark_parts(), name, data, split=split, json_file=json_file, pictures=pictures, limit=limit,
-        segmenter=segmenter, folds=folds,
+        segmenter=segmenter, folds=folds, large=large,
     )  # fmt: skip
 
 
@@ -62,6 +72,7 @@ def run_bench(
     limit: int | None = None,
     segmenter: str = "network",
     folds: Path | None = None,
+    large: bool = False,
 ) -> BenchmarkRun:
     """Run a benchmark, print its tables and write its JSON; raise ``HemascopeError`` with what to do about it."""
     from hemascope.app.bench import BenchmarkRequest, run_benchmark
@@ -69,7 +80,7 @@ def run_bench(
     from hemascope.data.root import data_root
 
     root = data_root(data) if data is not None else None
-    request = BenchmarkRequest(name, root, split, segmenter, limit, pictures, folds)
+    request = BenchmarkRequest(name, root, split, segmenter, limit, pictures, folds, large)
     with _progress_bar() as progress:
         run = run_benchmark(request, parts, progress)
     if json_file is not None:
