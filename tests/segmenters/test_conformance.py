@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -144,3 +145,10 @@ def test_an_identity_without_a_name_or_with_a_bad_digest_is_a_violation(digest: 
     segmenter = Disks()
     segmenter.identity = ModelIdentity("disks", "1", digest, "numpy", "Apache-2.0")
     assert violated(segmenter) == {Rule.IDENTITY}
+
+
+def test_the_page_on_finders_states_every_rule() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "segmenters.md").read_text(encoding="utf-8")
+    table = page.partition("<!-- rules -->")[2].partition("<!-- /rules -->")[0]
+    stated = [tuple(part.strip(" `") for part in row.strip("|").split("|")) for row in table.strip().splitlines()[2:]]
+    assert stated == [(rule.value, meaning) for rule, meaning in MEANINGS.items()]
