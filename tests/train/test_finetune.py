@@ -24,7 +24,7 @@ from hemascope.nets.star_net import StarNet
 from hemascope.recipes import FieldSource, FineTuneRecipe, SegmenterTrainingRecipe, load_recipe
 from hemascope.synth.smear import SyntheticField, paint_field
 from hemascope.train.field_batches import draw_batch
-from hemascope.train.finetune import fine_tune, replayed_fields, taught_kinds, training_field
+from hemascope.train.finetune import fine_tune, has_improved, replayed_fields, taught_kinds, training_field
 from hemascope.train.loop import SCORE
 from hemascope.train.optimize import RunLog
 from hemascope.zoo.card import read_card
@@ -146,6 +146,16 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tmp_path: Path) -> N
     resumed = fine_tune(plan, net(), train, val, [], tmp_path / "resumed", ignore)
     for name, value in whole.state_dict().items():
         assert torch.allclose(value.float(), resumed.state_dict()[name].float(), atol=1e-5), name
+    assert [row["step"] for row in RunLog(tmp_path / "resumed").rows() if "validation" in row] == [0, 3]
+
+
+@pytest.mark.parametrize(("scores", "better"), [([3, 2, 4], True), ([3, 3, 4], False), ([], False)])
+def test_a_run_that_only_got_worse_is_known(tmp_path: Path, scores: list[float], better: bool) -> None:
+    log = RunLog(tmp_path)
+    for step, score in enumerate(scores):
+        log.write(step, validation={SCORE: score})
+        log.write(step, loss=0.1)
+    assert has_improved(tmp_path) is better
 
 
 @pytest.fixture(scope="module")
@@ -214,10 +224,11 @@ def test_fine_tuning_helps_on_images_it_did_not_learn_from(start: Path, laborato
     )
     assert done.exit_code == 0, (done.output, done.exception)
     scores = [row["validation"][SCORE] for row in RunLog(tmp_path / "run").rows() if "validation" in row]
-    assert min(scores) < 0.8 * scores[0]
+    assert min(scores) < 0.8 * scores[0]  # of the finder it started from
     rows = {(r["kind"], r["name"]): r for r in json.loads((tmp_path / "run" / "before_after.json").read_text())}
     assert set(rows) >= {("red_cell", "recall"), ("red_cell", "precision"), ("white_cell", "Dice of nuclei")}
-    assert rows["red_cell", "recall"]["after"]["value"] > rows["red_cell", "recall"]["before"]["value"]
+    assert rows["red_cell", "recall"]["gain"]["low"] > 0
+    assert rows["red_cell", "precision"]["gain"]["low"] > 0
     table = (tmp_path / "run" / "before_after.md").read_text()
     assert table.strip() in (tmp_path / "model" / "README.md").read_text()
     card = read_card(tmp_path / "model")

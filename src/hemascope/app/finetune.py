@@ -30,6 +30,8 @@ from hemascope.sources.outline_shelf import OutlineShelf
 
 _SHOWN = 5
 
+_NO_BETTER = "No step did better on the validation images than the finder it started from: more images may help."
+
 
 @dataclass(frozen=True, slots=True)
 class FineTuneRequest:
@@ -109,7 +111,14 @@ def finetune_finder(request: FineTuneRequest, recipe: FineTuneRecipe, on_step: O
     """
     need_torch("fine-tuning the finder")
     from hemascope.train.curves import draw_curves
-    from hemascope.train.finetune import fine_tune, replayed_fields, start_from, taught_kinds, training_field
+    from hemascope.train.finetune import (
+        fine_tune,
+        has_improved,
+        replayed_fields,
+        start_from,
+        taught_kinds,
+        training_field,
+    )
     from hemascope.train.ship_finetuned import finder_with, finetuned_spec, pack_finetuned
 
     net, start = start_from(request.start)
@@ -137,7 +146,8 @@ def finetune_finder(request: FineTuneRequest, recipe: FineTuneRecipe, on_step: O
     pack_finetuned(
         model, recipe, shipped, start, spec, data, as_figures(rows), as_markdown(rows), fields[0], request.command
     )
-    return FineTuned(model, rows, _notes(known, train, val, taught, request))
+    notes = _notes(known, train, val, taught, request)
+    return FineTuned(model, rows, notes if has_improved(run) else (*notes, _NO_BETTER))
 
 
 def _read(request: FineTuneRequest) -> list[OutlinedField]:

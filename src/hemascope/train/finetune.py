@@ -28,6 +28,7 @@ from hemascope.train.labeled_fields import (
     unknown_places,
 )
 from hemascope.train.loop import SCORE, OnStep, train_by_steps
+from hemascope.train.optimize import RunLog
 from hemascope.train.package import load_model
 from hemascope.train.segmenter import MAX_GRADIENT, augment, finder_losses
 from hemascope.train.star_targets import Shape, foreground
@@ -158,7 +159,7 @@ def fine_tune(
     replay
         Generated fields; ``recipe.synthetic_share`` of each batch comes from them.
     run
-        The run folder: ``log.jsonl`` and ``checkpoints`` go there.
+        The run folder: ``log.jsonl``, which begins with the validation of ``net``, and ``checkpoints`` go there.
     on_step
         Called after every step with the step, the number of steps and the loss.
 
@@ -191,4 +192,12 @@ def fine_tune(
         figures = {name: float(part) for name, part in parts.items()}
         return figures | {SCORE: sum(figures.values())}
 
+    if not RunLog(run).rows():
+        RunLog(run).write(0, validation=validate(net))
     return train_by_steps(recipe, run, net, loss_of, validate, on_step, max_gradient=MAX_GRADIENT)
+
+
+def has_improved(run: Path) -> bool:
+    """Return whether a validation of a run was better than that of the finder it started from, in step 0."""
+    scores = [float(row["validation"][SCORE]) for row in RunLog(run).rows() if "validation" in row]
+    return bool(scores) and min(scores) < scores[0]
