@@ -196,7 +196,7 @@ def source_commit() -> str | None:
 def table_digest(folder: Path) -> str:
     """Return the SHA-256 of a set's tables, which names the labels used."""
     digest = hashlib.sha256()
-    for name in ("labels.csv", "boxes.csv"):
+    for name in ("labels.csv", "boxes.csv", "points.csv"):
         if (folder / name).is_file():
             digest.update((folder / name).read_bytes())
     return digest.hexdigest()

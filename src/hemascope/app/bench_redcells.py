@@ -57,7 +57,7 @@ class PointedField:
     at_points
         What the classifier tells of a view at each typed point, N x types; None for a field that failed.
     found
-        What was told of the found cell of each typed point, N type numbers or ``MISSED``.
+        What was told of the found cell of each typed point, N type numbers, or ``MISSED`` where none was found or typed.
     inside
         For each typed point whether it lies inside the border.
     failure
