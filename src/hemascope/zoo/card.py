@@ -85,8 +85,12 @@ def read_card(folder: Path) -> ModelCard:
     try:
         return ModelCard.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise WeightsError(f"{path}: cannot be read ({error.strerror}); install hemascope again") from error
+        raise WeightsError(
+            f"{path}: cannot be read ({error.strerror}); install hemascope again, or name another model folder"
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise WeightsError(f"{path}: not a model card ({where}: {first['msg']}); install hemascope again") from error
+        raise WeightsError(
+            f"{path}: not a model card ({where}: {first['msg']}); install hemascope again, or name another model folder"
+        ) from error

@@ -42,7 +42,9 @@ class OnnxGraph:
         try:
             self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:
-            raise WeightsError(f"{path}: ONNX Runtime cannot load it ({error}); install hemascope again") from error
+            raise WeightsError(
+                f"{path}: ONNX Runtime cannot load it ({error}); install hemascope again, or name another model folder"
+            ) from error
         self._input = self._session.get_inputs()[0].name
         self._identity = ModelIdentity(
             card.name, card.version, card.files[GRAPH_FILE], "onnxruntime-cpu-fp32", card.license
@@ -69,10 +71,12 @@ def verified_bytes(path: Path, sha256: str) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise WeightsError(f"{path}: cannot be read ({error.strerror}); install hemascope again") from error
+        raise WeightsError(
+            f"{path}: cannot be read ({error.strerror}); install hemascope again, or name another model folder"
+        ) from error
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
         raise WeightsError(
-            f"{path}: its sha256 is {found}, its card says {sha256 or 'nothing'}; install hemascope again"
+            f"{path}: its sha256 is {found}, its card says {sha256 or 'nothing'}; install hemascope again, or name another model folder"
         )
     return data
