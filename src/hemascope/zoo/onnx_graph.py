@@ -77,6 +77,7 @@ def verified_bytes(path: Path, sha256: str) -> bytes:
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
         raise WeightsError(
-            f"{path}: its sha256 is {found}, its card says {sha256 or 'nothing'}; install hemascope again, or name another model folder"
+            f"{path}: its sha256 is {found}, its card says {sha256 or 'nothing'}; "
+            "install hemascope again, or name another model folder"
         )
     return data
