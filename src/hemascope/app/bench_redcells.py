@@ -55,9 +55,9 @@ class PointedField:
     coverage
         See ``stained_coverage``.
     at_points
-        What the classifier tells of a view at each typed point, N x types; None for a field that failed.
+        What the classifier tells of a view at each typed point, N x types; even for a field that failed.
     found
-        What was told of the found cell of each typed point, N type numbers, or ``MISSED`` where none was found or typed.
+        What was told of the cell found at each typed point, N type numbers, or ``MISSED`` where none was typed.
     inside
         For each typed point whether it lies inside the border.
     failure
