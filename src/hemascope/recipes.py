@@ -228,6 +228,8 @@ class AnalysisRecipe(Recipe):
         Name of a shipped grading table (``icsh_2015``) or path of a grading file.
     red_cells
         Whether red cells are typed.
+    specimen
+        ``blood`` or ``marrow``: everything runs on a marrow film too; the report says that nothing was validated there.
     """
 
     segmenter: Annotated[str, Field(pattern=SEGMENTER_NAMES)] = "network"
@@ -237,6 +239,7 @@ class AnalysisRecipe(Recipe):
     scale_sample: Count = 12
     grading: str = "icsh_2015"
     red_cells: bool = True
+    specimen: Literal["blood", "marrow"] = "blood"
 
 
 class CropSource(Recipe):
@@ -270,8 +273,6 @@ class TrainingRecipe(Recipe):
         Of AdamW with a cosine schedule and an exponential moving average of the weights.
     validate_every, checkpoint_every
         In steps.
-    patience
-        Validations without a better score after which training stops; 0 for never.
     """
 
     name: str
@@ -284,6 +285,17 @@ class TrainingRecipe(Recipe):
     ema: Share = 0.998
     validate_every: Count = 250
     checkpoint_every: Count = 100
+
+
+class EarlyStoppingRecipe(TrainingRecipe):
+    """What a training is told that keeps its best network and may stop early.
+
+    Attributes
+    ----------
+    patience
+        Validations without a better score after which training stops; 0 for never.
+    """
+
     patience: Annotated[int, Field(ge=0)] = 0
 
 
@@ -317,7 +329,7 @@ class CellTrainingRecipe(CropTrainingRecipe):
     kind: Literal["cells"] = "cells"
 
 
-class RedCellTrainingRecipe(CropTrainingRecipe):
+class RedCellTrainingRecipe(CropTrainingRecipe, EarlyStoppingRecipe):
     """How the red cell classifier is trained (`hemascope train red-cells RECIPE`).
 
     Attributes
@@ -367,7 +379,7 @@ class FieldSource(Recipe):
     nuclei: bool = True
 
 
-class SegmenterTrainingRecipe(TrainingRecipe):
+class SegmenterTrainingRecipe(EarlyStoppingRecipe):
     """How the finder is trained (`hemascope train segmenter RECIPE`).
 
     Attributes
@@ -398,7 +410,7 @@ class SegmenterTrainingRecipe(TrainingRecipe):
     weight_decay: float = 0.01
 
 
-class FineTuneRecipe(TrainingRecipe):
+class FineTuneRecipe(EarlyStoppingRecipe):
     """How a trained finder learns a laboratory's own outlines (`hemascope train finetune`).
 
     Attributes

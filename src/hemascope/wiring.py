@@ -319,7 +319,7 @@ def benchmark_parts() -> BenchmarkParts:
     from hemascope.app.bench import BenchmarkParts
 
     return BenchmarkParts(
-        analyzer=lambda name: build_analyzer(override(AnalysisRecipe(), segmenter=name)),
+        analyzer=lambda name: build_analyzer(override(AnalysisRecipe(), segmenter=segmenter_name(name))),
         classifier=lambda: build_classifier("even"),
         whole_run=_whole_run,
         red_cells=build_red_cell_classifier,

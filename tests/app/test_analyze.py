@@ -173,6 +173,13 @@ def test_a_scale_that_is_not_known_is_said(source: ScaleSource) -> None:
     assert ("was assumed" in said) == (source is ScaleSource.ASSUMED)
 
 
+def test_a_marrow_film_is_said_to_be_unvalidated() -> None:
+    field = FieldSummary("f", "", "", 10, 10, 0.1, ScaleSource.STATED.value, QcVerdict(), {}, {})
+    blood, marrow = (statements([field], [], [], wiring.load_prior("even"), name) for name in ("blood", "marrow"))
+    assert set(marrow) - set(blood) == {marrow[1]}
+    assert marrow[1].startswith("Unvalidated on marrow")
+
+
 def test_a_gray_field_is_said_to_be_untypable(smear: Path, tmp_path: Path, analyzer: Analyzer) -> None:
     Image.open(discover([smear])[0].path).convert("L").save(tmp_path / "gray.png")
     report = run_on(discover([tmp_path / "gray.png"]), tmp_path / "out", analyzer)

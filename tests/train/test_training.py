@@ -107,7 +107,7 @@ def test_the_finder_learns_from_generated_smears(root: Path, tmp_path: Path) -> 
 
 def test_training_stops_when_validation_gets_no_better_and_keeps_the_best(tmp_path: Path) -> None:
     scores = iter([3.0, 1.0, 2.0, 2.5, 0.1, 0.1])
-    recipe = cell_recipe(100, validate_every=1, checkpoint_every=1, patience=2)
+    recipe = finder_recipe(100, validate_every=1, checkpoint_every=1, patience=2)
     net = torch.nn.Linear(1, 1)
     seen: list[float] = []
 

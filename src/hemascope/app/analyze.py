@@ -61,6 +61,8 @@ class AnalysisRequest:
         The table that red cells are graded by.
     red_cell_count
         Of this blood in 10^12/L, as the user states it; None where it is not known.
+    specimen
+        ``blood`` or ``marrow``.
     """
 
     sources: Sequence[Source]
@@ -70,6 +72,7 @@ class AnalysisRequest:
     remarks: tuple[str, ...] = ()
     grading: Grading = field(default=UNGRADED, kw_only=True)
     red_cell_count: float | None = field(default=None, kw_only=True)
+    specimen: str = field(default="blood", kw_only=True)
 
 
 def analyze(request: AnalysisRequest, analyzer: Analyzer, make_sinks: MakeSinks, on_result: OnResult) -> SmearReport:
@@ -131,7 +134,8 @@ def _report(request: AnalysisRequest, summaries: Sequence[FieldSummary], failed:
     shares = {cell_type.value: share for cell_type, share in request.prior.shares.items()}
     red_cells = compute_red_cells(summaries, request.grading)
     platelets = compute_platelets(summaries, request.grading, request.red_cell_count)
-    said = (*statements(summaries, failed, excluded, request.prior), *morphology_statements(red_cells, platelets))
+    limits = statements(summaries, failed, excluded, request.prior, request.specimen)
+    said = (*limits, *morphology_statements(red_cells, platelets))
     return SmearReport(
         title=_title(request.sources),
         fields=tuple(summaries),

@@ -24,12 +24,22 @@ RED_CELL_TRAINING = (
 )
 """Said wherever red cells were typed."""
 
+MARROW = (
+    "Unvalidated on marrow: finder and classifiers have seen peripheral blood alone, and most cells of marrow are of "
+    "types they do not know. Counts and types of a marrow film are here to be looked at, not to be used."
+)
+"""Said of every marrow film, before all else but the use."""
+
 GRAY = "gray image"
 """How the reader notes that a file held no color."""
 
 
 def statements(
-    fields: Sequence[FieldSummary], failed: Sequence[FailedInput], excluded: Sequence[str], prior: Prior
+    fields: Sequence[FieldSummary],
+    failed: Sequence[FailedInput],
+    excluded: Sequence[str],
+    prior: Prior,
+    specimen: str = "blood",
 ) -> tuple[str, ...]:
     """Return the limits of a report, in words.
 
@@ -39,8 +49,12 @@ def statements(
         What was analyzed, what could not be read, and the ids of what failed quality control.
     prior
         In force.
+    specimen
+        ``blood`` or ``marrow``.
     """
-    said = [*ALWAYS, f"Types are given under the prior '{prior.name}': {prior.source}"]
+    use, *limits = ALWAYS
+    said = [use, *([MARROW] if specimen == "marrow" else []), *limits]
+    said.append(f"Types are given under the prior '{prior.name}': {prior.source}")
     said += _of_scale(Counter(field.scale_source for field in fields), len(fields))
     gray = sum(any(GRAY in note for note in field.notes) for field in fields)
     if gray:

@@ -52,6 +52,9 @@ def analyze(
         list[str] | None,
         typer.Option("--class", metavar="NAME=KIND", help="What a class in them means; '*' for all others."),
     ] = None,
+    specimen: Annotated[
+        str | None, typer.Option("--specimen", help="blood (default), or marrow: runs, and is marked unvalidated.")
+    ] = None,
     no_red_cells: Annotated[bool, typer.Option("--no-red-cells", help="Do not type red cells.")] = False,
     recipe: Annotated[Path | None, typer.Option("--recipe", help="Analysis recipe (TOML).")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
@@ -70,7 +73,10 @@ def analyze(
     from hemascope.sources.discover import discover
 
     segmenter = wiring.segmenter_name(segmenter)
-    flags = {"prior": prior, "segmenter": segmenter, "grading": grading, "red_cells": False if no_red_cells else None}
+    flags = {
+        "prior": prior, "segmenter": segmenter, "grading": grading, "specimen": specimen,
+        "red_cells": False if no_red_cells else None,
+    }  # fmt: skip
     resolved = _resolve(recipe, flags)
     sources = discover(paths)
     shelf = _outlines(outlines, classes or (), sources, segmenter)
@@ -87,6 +93,7 @@ def analyze(
         shelf.remarks if shelf else (),
         grading=wiring.load_grading(resolved.grading),
         red_cell_count=red_cell_count,
+        specimen=resolved.specimen,
     )
     with progress_bar("analyzing", len(sources), quiet=quiet or as_json) as bar:
         report = run_analysis(request, analyzer, wiring.build_sinks, lambda result: bar.advance(_note(result)))

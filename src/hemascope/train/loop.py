@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from hemascope.recipes import TrainingRecipe
+from hemascope.recipes import EarlyStoppingRecipe, TrainingRecipe
 from hemascope.train.checkpoints import load_checkpoint, save_checkpoint
 from hemascope.train.optimize import RunLog, cosine_rate, set_rate, update_average, weight_groups
 
@@ -47,7 +47,7 @@ def train_by_steps(
         Trained in place.
     validate
         Figures of a network on validation splits. Where ``SCORE`` is among them, the network of the best score is kept,
-        and training stops after ``recipe.patience`` validations without a better one.
+        and training stops after ``patience`` validations without a better one, if the recipe has one.
     max_gradient
         Norm at which the gradient is clipped: a batch of odd labels must not throw the weights away.
     log_every
@@ -61,7 +61,8 @@ def train_by_steps(
     optimizer = torch.optim.AdamW(weight_groups(net, recipe.weight_decay), lr=recipe.learning_rate)
     models: dict[str, nn.Module] = {"net": net, "average": average, "best": best}
     state: dict[str, Any] = load_checkpoint(run / "checkpoints", models, optimizer) or {"step": 0, "waited": 0}
-    while state["step"] < recipe.steps and not (recipe.patience and state["waited"] >= recipe.patience):
+    patience = recipe.patience if isinstance(recipe, EarlyStoppingRecipe) else 0
+    while state["step"] < recipe.steps and not (patience and state["waited"] >= patience):
         step = int(state["step"])
         set_rate(optimizer, cosine_rate(step, recipe.steps, recipe.learning_rate))
         parts = _take_step(net, optimizer, loss_of, step, recipe.seed * 1_000_003 + step, max_gradient)
