@@ -14,13 +14,14 @@ from PIL import Image
 from shapely.geometry import shape
 
 from hemascope import wiring
+from hemascope.app.alike import sizes_alike
 from hemascope.app.analyze import ARTEFACTS, AnalysisRequest, analyze
 from hemascope.app.analyzer import Analyzer
 from hemascope.app.provenance import gather_provenance
 from hemascope.app.statements import statements
 from hemascope.core.errors import NoImagesError, OutputError
 from hemascope.core.report import FailedInput, FieldResult, FieldSummary, SmearReport
-from hemascope.core.smear import QcStatus, QcVerdict
+from hemascope.core.smear import Field, QcStatus, QcVerdict
 from hemascope.core.taxonomy import CellKind
 from hemascope.core.units import ScaleSource
 from hemascope.export.report_json import ReportJsonSink
@@ -156,6 +157,27 @@ def test_scale_comes_from_the_user_then_the_file_then_the_red_cells(smear: Path,
     scales = [r.field.scale for r in (stated, read, estimated) if isinstance(r, FieldResult) and r.field.scale]
     assert [s.source for s in scales] == [ScaleSource.STATED, ScaleSource.METADATA, ScaleSource.ESTIMATED]
     assert [s.mpp for s in scales] == pytest.approx([0.12, 0.1, 0.1], rel=0.12)
+
+
+def test_crops_of_about_one_size_share_a_scale(tmp_path: Path) -> None:
+    painted = paint_field(4, width=900, height=700, mpp=0.1).field.pixels
+    for number, (width, height) in enumerate(((420, 400), (400, 420), (380, 410))):
+        crop = painted[100 : 100 + height, 120 * number : 120 * number + width]
+        Image.fromarray(crop).save(tmp_path / f"crop_{number}.png")
+    Image.fromarray(painted[:60, :60]).save(tmp_path / "tiny.png")
+    sources = discover([tmp_path])
+    results = list(wiring.build_analyzer().results(sources))
+    scales = {r.field.id: r.field.scale for r in results if isinstance(r, FieldResult)}
+    crops = [scale for name, scale in scales.items() if "crop" in name and scale]
+    assert len(crops) == 3
+    assert all(scale.source is ScaleSource.ESTIMATED for scale in crops)
+
+
+@pytest.mark.parametrize(("factor", "alike"), [(1.0, False), (1.5, True)])
+def test_sizes_are_alike_within_a_factor(factor: float, alike: bool) -> None:
+    one, other = (Field("f", np.zeros((height, 100, 3), np.uint8), None) for height in (100, 140))
+    assert sizes_alike(one, other, factor) is alike
+    assert sizes_alike(one, one, factor)
 
 
 def test_an_estimated_scale_is_said(smear: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hemascope.app.alike import CROPPED, sizes_alike
 from hemascope.cells.clumps import find_clumps
 from hemascope.cells.crop import crop_cell
 from hemascope.cells.measure import measure
@@ -23,7 +24,7 @@ from hemascope.core.provenance import ModelIdentity
 from hemascope.core.report import CellResult, FailedInput, FieldResult
 from hemascope.core.smear import Field, QcReason, QcStatus, QcVerdict
 from hemascope.core.taxonomy import CellKind
-from hemascope.core.units import Microns, Scale
+from hemascope.core.units import Microns, Scale, ScaleSource
 from hemascope.sources.discover import Source
 
 RED_CELLS_AT_ONCE = 256
@@ -159,11 +160,18 @@ class Analyzer:
             return known
         key = (source.path.parent, read.width, read.height)
         if key not in self._scales:
-            self._scales[key] = self.estimate(self._taken_alike(read, source, sources), self.segmenter)
+            self._scales[key] = self._estimated(read, source, sources)
         return self._scales[key]
 
-    def _taken_alike(self, read: Field, source: Source, sources: Sequence[Source]) -> list[Field]:
-        """Return a sample of fields of the same folder and size, the given one first."""
+    def _estimated(self, read: Field, source: Source, sources: Sequence[Source]) -> Scale:
+        """Return the scale that fields of the same size tell, or else, as for crops, of about the same size."""
+        scale = self.estimate(self._taken_alike(read, source, sources, 1.0), self.segmenter)
+        if scale.source is not ScaleSource.ASSUMED:
+            return scale
+        return self.estimate(self._taken_alike(read, source, sources, CROPPED), self.segmenter)
+
+    def _taken_alike(self, read: Field, source: Source, sources: Sequence[Source], factor: float) -> list[Field]:
+        """Return a sample of fields of the same folder and size within a factor, the given one first."""
         siblings = [s for s in sources if s.path.parent == source.path.parent and s.path != source.path]
         fields = [read]
         chosen = np.linspace(0, len(siblings) - 1, min(self.scale_sample - 1, len(siblings))).astype(int)
@@ -172,7 +180,7 @@ class Analyzer:
                 other = self.reader.read(siblings[index].path, siblings[index].field_id)
             except InputError:
                 continue  # it is reported when its own turn comes
-            if (other.width, other.height) == (read.width, read.height) and other.scale is None:
+            if other.scale is None and sizes_alike(read, other, factor):
                 fields.append(other)
         return fields
 

@@ -6,13 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
 from hemascope.app.bench_fields import FieldAnalyzer, Progress
 from hemascope.app.bench_record import Measures
-from hemascope.core.errors import DataSetError
+from hemascope.app.mask_outlines import read_mask
 from hemascope.core.report import FailedInput
 from hemascope.data.catalog import open_fields
 from hemascope.data.records import FieldRecord
@@ -56,7 +52,7 @@ def match_masks(
     progress(title, 0, len(records))
     for number, (record, result) in enumerate(zip(records, analyzer.results(sources), strict=True), 1):
         cells = () if isinstance(result, FailedInput) else [item.cell for item in result.cells]
-        matches[record.name] = match_mask(record.name, record.group, _read_mask(record), cells)
+        matches[record.name] = match_mask(record.name, record.group, read_mask(record), cells)
         progress(title, number, len(records))
     return matches
 
@@ -67,13 +63,3 @@ def measure_masks(sets: Sequence[MaskSet], matches: dict[str, dict[str, MaskMatc
     for group in sets:
         measures.add(group.key, score_masks([matches[group.data_set][record.name] for record in group.records]))
     return measures
-
-
-def _read_mask(record: FieldRecord) -> NDArray[np.uint8]:
-    if record.mask is None:
-        raise DataSetError(f"{record.data_set}: {record.name} has no mask; restore the set's original file")
-    try:
-        with Image.open(record.mask) as image:
-            return np.asarray(image.convert("L"), np.uint8)
-    except OSError as error:
-        raise DataSetError(f"{record.mask}: no readable image ({error}); restore the set's original file") from error

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hemascope.app.alike import CROPPED, sizes_alike
 from hemascope.app.before_after import as_figures, as_markdown, as_record
 from hemascope.app.image_split import split_images
 from hemascope.app.training import OnStep, need_torch, start_run
@@ -181,25 +182,27 @@ def _scaled(known: Sequence[OutlinedField], finder: Segmenter, stated: Scale | N
     for one in known:
         scale = stated or one.field.scale
         if scale is None:
-            key = _taken_like(one.field)
-            alike = [k.field for k in known if k.field.scale is None and _taken_like(k.field) == key]
-            scales[key] = scale = scales.get(key) or _estimated(alike, given, finder)
+            folder = one.field.path.parent if one.field.path else None
+            key = (folder, one.field.width, one.field.height)
+            without = [k.field for k in known if k.field.scale is None]
+            siblings = [f for f in without if (f.path.parent if f.path else None) == folder]
+            scales[key] = scale = scales.get(key) or _estimated(one.field, siblings, given, finder)
         scaled.append(replace(one, field=one.field.with_scale(scale)))
     return scaled
 
 
-def _taken_like(field: Field) -> tuple[object, ...]:
-    return (field.path.parent if field.path else None, field.width, field.height)
-
-
-def _estimated(fields: Sequence[Field], given: Segmenter, finder: Segmenter) -> Scale:
-    scale = measure_scale(fields, given)
-    scale = scale if scale.source is ScaleSource.ESTIMATED else estimate_scale(fields[:12], finder)
-    if scale.source is ScaleSource.ASSUMED:
-        raise ScaleError(
-            f"{fields[0].id} has no scale, and too few red cells to estimate it: give it with --mpp (usual is 0.1)"
-        )
-    return scale
+def _estimated(field: Field, siblings: Sequence[Field], given: Segmenter, finder: Segmenter) -> Scale:
+    """Return the scale that images of the same folder and size tell, or else of about the same size."""
+    for factor in (1.0, CROPPED):
+        alike = [f for f in siblings if sizes_alike(field, f, factor)]
+        scale = measure_scale(alike, given)
+        if scale.source is ScaleSource.ASSUMED:
+            scale = estimate_scale(alike[:12], finder)
+        if scale.source is not ScaleSource.ASSUMED:
+            return scale
+    raise ScaleError(
+        f"{field.id} has no scale, and too few red cells to estimate it: give it with --mpp (usual is 0.1)"
+    )
 
 
 def _agreements(

@@ -70,3 +70,25 @@ def synthesize(
             progress=lambda done: bar.update(task, completed=done),
         )
     typer.echo(f"{fields} synthetic fields in {folder}; truth.json says how they were made")
+
+
+@app.command()
+def outlines(
+    name: Annotated[str, typer.Argument(metavar="SET", help="A set with mask images: wbc_seg or bccd.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write; it must be absent or empty.")],
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DIR", envvar="HEMASCOPE_DATA", help="Folder with a folder for every set."),
+    ] = None,
+) -> None:
+    """Write the images and masks of a public set as images, QuPath outlines and a split, to fine-tune the finder on.
+
+    Its test split is left out.
+    """
+    from hemascope.app.mask_outlines import write_outlines
+    from hemascope.data.catalog import open_fields
+    from hemascope.data.root import data_root
+
+    version = "original" if name == "bccd" else None
+    count = write_outlines(open_fields(name, data_root(data), version=version), out)
+    typer.echo(f"{count} images of {name} with outlines and split.csv in {out}")
