@@ -159,7 +159,9 @@ def measure_detection(labels: LabeledSets, answers: Answers) -> Measures:
     for key, matches in join(labels, answers, families).items():
         measures.add(key, score_detection(matches, curves[key]).estimates())
     for family in families:
-        if all(measures.metrics[f"{family.key}.{kind.value}.average_precision"] is not None for kind in family.kinds):
+        if len(family.kinds) == len(_ALL) and all(
+            measures.metrics[f"{family.key}.{kind.value}.average_precision"] is not None for kind in family.kinds
+        ):
             kinds = [curves[f"{family.key}.{kind.value}"] for kind in family.kinds]
             measures.add(f"{family.key}.mean", {"average_precision": mean_average_precision(kinds)})
     return measures
