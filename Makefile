@@ -59,8 +59,11 @@ format: $(VENV)/.installed-dev  ## Put the code into shape.
 
 bench: $(VENV)/.installed-dev  ## Run every benchmark and write docs/benchmarks.md from what they found.
 	@test -n "$(HEMASCOPE_DATA)" || { echo "set HEMASCOPE_DATA to the folder of the public data sets"; exit 2; }
-	@for name in detection classification speed; do \
+	@for name in detection segmentation classification; do \
 		$(BIN)/hemascope bench $$name --json docs/benchmarks/$$name.json --pictures runs/mistakes || exit 1; done
+	@if ls runs/*-fold-*/model/model.json >/dev/null 2>&1; then \
+		$(BIN)/hemascope bench detection --folds runs --json docs/benchmarks/detection_folds.json || exit 1; fi
+	@$(BIN)/hemascope bench speed --large --json docs/benchmarks/speed.json
 	@$(BIN)/hemascope bench redcells $(if $(wildcard runs/*/answers.json),--folds runs) --json docs/benchmarks/redcells.json
 	@$(BIN)/hemascope bench report --split all --json docs/benchmarks/report.json
 	@$(BIN)/python -m hemascope.app.benchmark_page docs/benchmarks
