@@ -108,28 +108,26 @@ class NetworkSegmenter:
         parts = []
         for tile in view.tiles(self._spec.tile, self._spec.overlap):
             batch = view.network_input(tile, GRANULE)
-            heat, radii, *shown = self._graph.run(batch)
+            heat, radii, shown = self._graph.run(batch)
             found = decode(heat[0], radii[0], stride, self._thresholds, least_score)
             parts.append(tile.owned(found.moved(tile.x0, tile.y0)))
-            if shown:
-                tile.paste(shown[0][0], tissue, stride)
+            tile.paste(shown[0], tissue, stride)
         return suppress(Candidates.join(parts, self._spec.rays)), tissue
 
     def _bodies(self, found: Candidates, tissue: NDArray[np.uint8]) -> list[WhiteCellBody]:
         """Return an outline for every candidate: white cells as the tissue maps show them, the others as stars."""
         is_white = found.kinds == KINDS.index(CellKind.WHITE_CELL)
         # What is only a faint candidate takes nothing away from a cell.
-        claims = is_white & (found.scores >= OPERATING_SCORE)
+        claims = np.nonzero(is_white & (found.scores >= OPERATING_SCORE))[0]
+        centers = found.points[claims].mean(axis=1)
         bodies = []
         for index, star in enumerate(found.points):
             if not is_white[index]:
                 bodies.append(WhiteCellBody(star, ()))
                 continue
-            near = np.abs(found.points.mean(axis=1) - star.mean(axis=0)).max(axis=1) < np.ptp(star, axis=0).max() * 1.5
-            others = np.nonzero(claims & near)[0]
-            bodies.append(
-                outline_body(star, [found.points[o] for o in others if o != index], tissue, self._spec.stride)
-            )
+            near = np.abs(centers - star.mean(axis=0)).max(axis=1) < np.ptp(star, axis=0).max() * 1.5
+            others = [found.points[other] for other in claims[near] if other != index]
+            bodies.append(outline_body(star, others, tissue, self._spec.stride))
         return bodies
 
 
