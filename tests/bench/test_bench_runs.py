@@ -75,6 +75,13 @@ def test_the_classical_method_stands_beside_the_network(detection: BenchmarkRun)
     assert detection.measures.metrics["bccd_cbc_cleaned.platelet.recall"] == 1.0
 
 
+def test_another_finder_can_be_measured_beside(root: Path) -> None:
+    both = run(root, "detection", beside=("another",))
+    assert set(both.baselines) == {"classical", "another"}
+    assert both.baselines["another"]["bccd.red_cell.recall"] == 1.0
+    assert "--beside another:MODEL" in str(both.provenance["command"])
+
+
 def test_asked_for_alone_the_classical_method_has_no_baseline(root: Path) -> None:
     alone = run(root, "detection", segmenter="classical")
     assert alone.baselines == {}

@@ -68,6 +68,8 @@ class BenchmarkRequest:
         ``detection`` measures is then each fold's finder on what it was not trained on, all records together.
     large
         Whether ``speed`` analyzes one image of 10,000 x 10,000 pixels too.
+    beside
+        Further segmenters to measure beside it, such as ``stardist:FOLDER@0.25``.
     """
 
     name: str
@@ -78,6 +80,7 @@ class BenchmarkRequest:
     pictures: Path | None = None
     folds: Path | None = None
     large: bool = False
+    beside: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:
@@ -89,6 +92,7 @@ class BenchmarkRequest:
         parts += [f"--limit {self.limit}"] if self.limit is not None else []
         parts += ["--folds DIR"] if self.folds is not None else []
         parts += ["--large"] if self.large else []
+        parts += [f"--beside {name.split(':')[0]}:MODEL" for name in self.beside]
         return " ".join(parts)
 
 
@@ -196,7 +200,8 @@ def _detection_by_folds(request: BenchmarkRequest, parts: BenchmarkParts, progre
             analyzer, red_cells, select_split(split_by_fold(pointed, fold), "test"), progress
         )
     ]
-    answers["classical"] = bench_detection.find_everything(parts.analyzer("classical"), labels, progress, "classical")
+    for method in _methods(request)[:-1]:
+        answers[method] = bench_detection.find_everything(parts.analyzer(method), labels, progress, method)
     outcome = _detection_outcome(request, labels, answers, [i for a in analyzers.values() for i in models_of(a)])
     found = bench_redcells.measure_points(points)
     outcome.measures.metrics.update(found.metrics)
@@ -404,7 +409,8 @@ BENCHMARKS: Mapping[str, Callable[[BenchmarkRequest, BenchmarkParts, Progress], 
 
 def _methods(request: BenchmarkRequest) -> tuple[str, ...]:
     """Return the segmenters to run, the one asked for last: what it measures of memory is then its own at most."""
-    return (request.segmenter,) if request.segmenter == "classical" else ("classical", request.segmenter)
+    baselines = () if request.segmenter == "classical" else ("classical",)
+    return (*baselines, *request.beside, request.segmenter)
 
 
 def _needed_root(request: BenchmarkRequest) -> Path:

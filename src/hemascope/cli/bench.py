@@ -51,13 +51,17 @@ def bench(
     large: Annotated[
         bool, typer.Option("--large", help="Time one image of 10,000 x 10,000 pixels too (speed).")
     ] = False,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option("--beside", metavar="METHOD", help="Measure this finder too, such as stardist:FOLDER@0.25."),
+    ] = None,
 ) -> None:
     """Measure recall, accuracy, speed or whole runs on public data sets, with 95% intervals and counts."""
     from hemascope import wiring
 
     run_bench(
         wiring.benchmark_parts(), name, data, split=split, json_file=json_file, pictures=pictures, limit=limit,
-        segmenter=segmenter, folds=folds, large=large,
+        segmenter=segmenter, folds=folds, large=large, beside=tuple(beside or ()),
     )  # fmt: skip
 
 
@@ -73,6 +77,7 @@ def run_bench(
     segmenter: str = "network",
     folds: Path | None = None,
     large: bool = False,
+    beside: tuple[str, ...] = (),
 ) -> BenchmarkRun:
     """Run a benchmark, print its tables and write its JSON; raise ``HemascopeError`` with what to do about it."""
     from hemascope.app.bench import BenchmarkRequest, run_benchmark
@@ -80,7 +85,7 @@ def run_bench(
     from hemascope.data.root import data_root
 
     root = data_root(data) if data is not None else None
-    request = BenchmarkRequest(name, root, split, segmenter, limit, pictures, folds, large)
+    request = BenchmarkRequest(name, root, split, segmenter, limit, pictures, folds, large, beside)
     with _progress_bar() as progress:
         run = run_benchmark(request, parts, progress)
     if json_file is not None:
