@@ -1,12 +1,15 @@
 """What labels say of nuclei and white cells, and where they say nothing."""
 
+import cv2
 import numpy as np
 import pytest
 
 from hemascope.core.geometry import Box
 from hemascope.synth.smear import paint_field
+from hemascope.train.field_batches import draw_view
+from hemascope.train.labeled_fields import TrainingField
 from hemascope.train.painted_fields import painted_tissue
-from hemascope.train.tissue_maps import tissue_from_mask, tissue_from_outlines
+from hemascope.train.tissue_maps import TissueMap, tissue_from_mask, tissue_from_outlines
 
 KNOWN = np.zeros((80, 80), bool)
 
@@ -53,3 +56,17 @@ def test_painted_tissue_is_the_truth_of_the_painting() -> None:
     assert np.array_equal(exact[0].astype(bool), painted.nucleus)
     half = painted_tissue(painted, (150, 200))
     assert half[1].sum() * 4 == pytest.approx(exact[1].sum(), rel=0.05)
+
+
+def test_views_hold_shares_of_tissue_at_edges_and_nothing_else_elsewhere() -> None:
+    image = np.full((200, 200, 3), 255, np.uint8)
+    cell = np.zeros((200, 200), np.uint8)
+    cv2.circle(cell, (100, 100), 40, 1, -1)
+    tissue = TissueMap(np.stack([np.zeros_like(cell), cell]), np.ones((2, 200, 200), np.uint8))
+    field = TrainingField("f", image, (), np.zeros((3, 200, 200), bool), tissue)
+    _, targets = draw_view(field, 96, 8, np.random.default_rng(3))
+    values = targets.tissue[1]
+    assert 0 <= values.min() <= values.max() <= 1
+    edge = ((values > 0) & (values < 1)).mean()
+    assert 0 < edge < 0.15
+    assert targets.tissue[0].max() == 0

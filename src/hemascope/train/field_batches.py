@@ -63,7 +63,9 @@ def draw_view(field: TrainingField, size: int, rays: int, rng: np.random.Generat
     coarse[:, :2] *= STRIDE
     side = size // STRIDE
     unknown = _warped(field.unknown.astype(np.uint8), coarse, side, cv2.INTER_NEAREST).astype(bool)
-    values = _warped(field.tissue.values, coarse, side, cv2.INTER_NEAREST).astype(np.float32)
+    # Shares between 0 and 1 at edges: a place of the maps covers several pixels of the field.
+    shares = _warped(field.tissue.values * np.uint8(255), coarse, side, cv2.INTER_LINEAR)
+    values = shares.astype(np.float32) / np.float32(255)
     known = _warped(field.tissue.known, coarse, side, cv2.INTER_NEAREST, beyond=1).astype(np.float32)
     return np.asarray(image, np.uint8), draw_targets(near, size, unknown, rays, (values, known))
 
