@@ -61,6 +61,7 @@ def net() -> StarNet:
 
 def test_the_shipped_recipe_is_the_default() -> None:
     assert load_recipe(RECIPES / "finetune.toml", FineTuneRecipe) == FineTuneRecipe()
+    assert load_recipe(RECIPES / "finetune_wbc_seg.toml", FineTuneRecipe).steps > FineTuneRecipe().steps
 
 
 def test_everything_outlined_is_taught_where_it_lies() -> None:
