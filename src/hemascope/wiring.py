@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hemascope.app.analyzer import Analyzer
+from hemascope.app.analyzer import Analyzer, EstimateScale
 from hemascope.core.errors import RecipeError, WeightsError
 from hemascope.core.ports import CellClassifier, RedCellClassifier, ResultSink, Segmenter
 from hemascope.core.provenance import ModelIdentity
@@ -275,7 +275,21 @@ def build_analyzer(
         scale=Scale(mpp, ScaleSource.STATED) if mpp is not None else None,
         scale_sample=recipe.scale_sample,
         red_cells=build_red_cell_classifier(settings) if recipe.red_cells else None,
+        estimate=_scale_estimate(recipe.segmenter, settings),
     )
+
+
+def _scale_estimate(segmenter: str, settings: Settings) -> EstimateScale:
+    """Return how the scale of fields without one is estimated: by the finder that answers, or by the shipped one.
+
+    A fine-tuned finder has seen its laboratory's scale alone and may see cells in parts of cells at others.
+    """
+    from hemascope.cells.scale import estimate_scale
+
+    if not segmenter.startswith("network:"):
+        return estimate_scale
+    shipped = network_segmenter(settings)
+    return lambda fields, _: estimate_scale(fields, shipped)
 
 
 def _with_outlines(analyzer: Analyzer, outlines: OutlineShelf) -> Analyzer:

@@ -10,6 +10,7 @@ import pytest
 
 from hemascope import wiring
 from hemascope.core.errors import RecipeError, WeightsError
+from hemascope.core.units import ScaleSource
 from hemascope.recipes import AnalysisRecipe, override
 from hemascope.synth.smear import paint_field
 from hemascope.zoo.shipped import CELL_CLASSIFIER, FINDER, shipped_folder
@@ -28,6 +29,17 @@ def test_a_copy_of_the_shipped_finder_finds_the_same_cells(folder: Path) -> None
     found = ours.find(field)
     assert found
     assert found == wiring.build_segmenter("network").find(field)
+
+
+def test_the_shipped_finder_estimates_the_scale_for_another(folder: Path) -> None:
+    # Thresholds that let nothing pass: this finder alone could tell no scale.
+    card = json.loads((folder / "model.json").read_text("utf-8"))
+    card["spec"]["thresholds"] = dict.fromkeys(card["spec"]["thresholds"], 0.9999)
+    (folder / "model.json").write_text(json.dumps(card), "utf-8")
+    analyzer = wiring.build_analyzer(AnalysisRecipe(segmenter=f"network:{folder}", red_cells=False))
+    scale = analyzer.estimate([paint_field(3, mpp=0.1).field], analyzer.segmenter)
+    assert scale.source is ScaleSource.ESTIMATED
+    assert scale.mpp == pytest.approx(0.1, rel=0.12)
 
 
 @pytest.mark.parametrize("name", ["network", "classical", "stardist:model@0.25", "no_such_folder", None])
