@@ -28,7 +28,7 @@ from hemascope.train.crop_batches import LabeledCrops, draw_batch
 from hemascope.train.images import shift_range, to_input
 from hemascope.train.loop import SCORE, train_by_steps
 from hemascope.train.optimize import RunLog, cosine_rate
-from hemascope.train.package import load_tensors
+from hemascope.train.package import MAX_DIFFERENCE, load_tensors
 from hemascope.train.segmenter import train_segmenter
 from hemascope.zoo.card import read_card
 from hemascope.zoo.onnx_graph import OnnxGraph
@@ -178,10 +178,12 @@ def test_a_finder_goes_from_recipe_to_graph(root: Path, tmp_path: Path) -> None:
     card = read_card(folder)
     assert card.training.command == command
     assert set(card.spec["thresholds"]) == {kind.value for kind in CellKind}
-    assert card.validation["graph_difference"] < 1e-3
-    heat, radii = OnnxGraph(folder, card).run(np.zeros((1, 3, 64, 96), np.float32))
+    assert card.validation["graph_difference"] < MAX_DIFFERENCE
+    heat, radii, tissue = OnnxGraph(folder, card).run(np.zeros((1, 3, 64, 96), np.float32))
     assert heat.shape == (1, 3, 32, 48)
     assert radii.shape == (1, 16, 32, 48)
+    assert tissue.shape == (1, 2, 32, 48)
+    assert 0 <= tissue.min() <= tissue.max() <= 1
     assert (tmp_path / "run" / "curves.png").is_file()
     assert json.loads((tmp_path / "run" / "recipe.json").read_text())["name"] == "small"
     net = StarNet(rays=16, widths=(8, 8, 8, 8, 8))

@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 
 from hemascope.cells.outlines import cells_from_outlines
 from hemascope.core.cell import Cell
-from hemascope.core.optics import transmittance
+from hemascope.core.optics import MIN_BACKGROUND, background_color, transmittance
 from hemascope.core.provenance import ModelIdentity
 from hemascope.core.smear import Field
 from hemascope.core.taxonomy import CellKind
@@ -61,6 +61,8 @@ class ClassicalSegmenter:
         factor = field.scale.mpp / WORKING_MPP
         size = (max(round(field.width * factor), 1), max(round(field.height * factor), 1))
         image = np.asarray(cv2.resize(field.pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+        if background_color(image).max() <= MIN_BACKGROUND:
+            return []  # no light passes: a threshold would divide the camera's noise
         absorbed = np.round((1 - transmittance(image)) * 255).astype(np.uint8)
         stained = _otsu(np.minimum(absorbed.max(axis=2), MAX_STAINED), MIN_STAINED)
         nuclear = _otsu(nuclear_stain(absorbed), MIN_NUCLEAR) & stained
