@@ -31,6 +31,7 @@ DEFAULT_MAX_PIXELS = 120_000_000
 _PILLOW_FORMATS = ("JPEG", "PNG", "BMP", "TIFF")
 _BYTES_PER_PIXEL = 8  # four channels of 16 bits, uncompressed
 _METADATA_BYTES = 64 << 20
+_ROWS_AT_ONCE = 256
 _SIGNATURES = {
     "JPEG": (b"\xff\xd8\xff",),
     "PNG": (b"\x89PNG\r\n\x1a\n",),
@@ -237,8 +238,18 @@ def _samples(picture: Picture) -> Decoded:
         picture = picture.convert("RGBA")
     elif mode in ("P", "CMYK", "RGBX"):
         picture = picture.convert("RGB")
-    samples: NDArray[np.uint8] = np.asarray(picture, np.uint8)
-    return Decoded(samples.reshape(*samples.shape[:2], -1), notes=notes)
+    return Decoded(_in_bands(picture), notes=notes)
+
+
+def _in_bands(picture: Picture) -> NDArray[np.uint8]:
+    """Return a decoded picture as H x W x channels, in bands of rows: Pillow hands out a whole one in three copies."""
+    width, height = picture.size
+    samples = np.empty((height, width, len(picture.getbands())), np.uint8)
+    for top in range(0, height, _ROWS_AT_ONCE):
+        bottom = min(top + _ROWS_AT_ONCE, height)
+        band = np.asarray(picture.crop((0, top, width, bottom)), np.uint8)
+        samples[top:bottom] = band.reshape(bottom - top, width, -1)
+    return samples
 
 
 def _is_deep_png(data: bytes) -> bool:
