@@ -76,10 +76,18 @@ def test_the_classical_method_stands_beside_the_network(detection: BenchmarkRun)
 
 
 def test_another_finder_can_be_measured_beside(root: Path) -> None:
-    both = run(root, "detection", beside=("another",))
-    assert set(both.baselines) == {"classical", "another"}
-    assert both.baselines["another"]["bccd.red_cell.recall"] == 1.0
-    assert "--beside another:MODEL" in str(both.provenance["command"])
+    both = run(root, "detection", beside=("peer:some/where/model@0.2",))
+    assert set(both.baselines) == {"classical", "peer:model@0.2"}
+    assert both.baselines["peer:model@0.2"]["bccd.red_cell.recall"] == 1.0
+    assert "--beside peer:model@0.2" in str(both.provenance["command"])
+
+
+def test_no_path_of_this_machine_is_left_in_a_run(root: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "our_finder"
+    folder.mkdir()
+    document = run(root, "detection", segmenter=str(folder), limit=1).document()
+    assert str(tmp_path) not in json.dumps(document)
+    assert document["provenance"]["segmenter"] == "our_finder"  # type: ignore[index]
 
 
 def test_asked_for_alone_the_classical_method_has_no_baseline(root: Path) -> None:

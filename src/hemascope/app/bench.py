@@ -88,12 +88,20 @@ class BenchmarkRequest:
         parts = ["hemascope bench", self.name]
         parts += ["--data DIR"] if self.root else []
         parts += [f"--split {self.split}"]
-        parts += [f"--segmenter {self.segmenter if self.segmenter in METHODS else 'FOLDER'}"]
+        parts += [f"--segmenter {shown_name(self.segmenter)}"]
         parts += [f"--limit {self.limit}"] if self.limit is not None else []
         parts += ["--folds DIR"] if self.folds is not None else []
         parts += ["--large"] if self.large else []
-        parts += [f"--beside {name.split(':')[0]}:MODEL" for name in self.beside]
+        parts += [f"--beside {shown_name(name)}" for name in self.beside]
         return " ".join(parts)
+
+
+def shown_name(method: str) -> str:
+    """Return what a segmenter is called in a run: a model's folder by its own name, without a path of this machine."""
+    peer, colon, model = method.partition(":")
+    if not colon:
+        return Path(method).name
+    return f"{peer}:{Path(model).name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +167,7 @@ def run_benchmark(request: BenchmarkRequest, parts: BenchmarkParts, progress: Pr
     outcome = BENCHMARKS[request.name](request, parts, progress)
     gflops = measure_gflops()
     provenance = describe_run(request.command, started, outcome.models)
-    provenance |= {"segmenter": request.segmenter} | outcome.notes
+    provenance |= {"segmenter": shown_name(request.segmenter)} | outcome.notes
     return BenchmarkRun(
         benchmark=request.name,
         data=outcome.data,
@@ -228,7 +236,7 @@ def _detection_outcome(
         n=bench_detection.count_labels(labels),
         measures=bench_detection.measure_detection(labels, answers[request.segmenter]),
         baselines={
-            method: bench_detection.measure_detection(labels, found).metrics
+            shown_name(method): bench_detection.measure_detection(labels, found).metrics
             for method, found in answers.items()
             if method != request.segmenter
         },
@@ -255,7 +263,7 @@ def _segmentation(request: BenchmarkRequest, parts: BenchmarkParts, progress: Pr
         data={name: _describe_set(name, root, "masks") for name in dict.fromkeys(s.data_set for s in sets)},
         n={s.key: len(s.records) for s in sets},
         measures=measures[request.segmenter],
-        baselines={method: m.metrics for method, m in measures.items() if method != request.segmenter},
+        baselines={shown_name(name): m.metrics for name, m in measures.items() if name != request.segmenter},
         models=tuple(dict.fromkeys(models)),
         notes={},
     )
@@ -305,7 +313,7 @@ def _redcells(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progre
     measured += [bench_redcell_folds.measure_folds(folds)] if folds else []
     measured += [bench_redcells.measure_anemias(analyzer, root, request.limit, progress)]
     baselines = {
-        method: bench_redcells.measure_points(found).metrics
+        shown_name(method): bench_redcells.measure_points(found).metrics
         for method, found in fields.items()
         if method != request.segmenter
     }
@@ -347,7 +355,7 @@ def _speed(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress)
         data=data,
         n={name: len(sources), f"{name}.cells": cells},
         measures=measures[request.segmenter],
-        baselines={method: m.metrics for method, m in measures.items() if method != request.segmenter},
+        baselines={shown_name(name): m.metrics for name, m in measures.items() if name != request.segmenter},
         models=tuple(dict.fromkeys(models)),
         notes={},
     )
