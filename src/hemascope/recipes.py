@@ -423,6 +423,8 @@ class FineTuneRecipe(EarlyStoppingRecipe):
         Generated fields, and their share of each batch, which keep the finder from forgetting other cells and looks.
     validation_views
         Views of the validation images on which the losses are followed.
+    mpp
+        Scale to work at from now on, um per pixel; None for that of the finder it starts from.
     """
 
     kind: Literal["finetune"] = "finetune"
@@ -441,6 +443,7 @@ class FineTuneRecipe(EarlyStoppingRecipe):
     synthetic_fields: Annotated[int, Field(ge=0)] = 24
     synthetic_share: Annotated[float, Field(ge=0, lt=1)] = 0.2
     validation_views: Count = 24
+    mpp: Positive | None = None
 
 
 R = TypeVar("R", bound=Recipe)

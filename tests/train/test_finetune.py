@@ -256,6 +256,19 @@ def test_fine_tuning_helps_on_images_it_did_not_learn_from(start: Path, laborato
         wiring.build_segmenter(f"network:{tmp_path / 'model'}")
 
 
+@pytest.mark.slow
+def test_a_finder_can_be_moved_to_a_finer_scale(start: Path, laboratory: Path, tmp_path: Path) -> None:
+    plan = tmp_path / "finer.toml"
+    plan.write_text('kind = "finetune"\ncrop_px = 64\nbatch = 2\nsynthetic_fields = 0\nmpp = 0.1\nval_share = 0.34\n')
+    words = ["train", "finetune", laboratory / "images", laboratory / "made", "--mpp", 0.2, "--from", start]
+    done = run(
+        *words, "--recipe", plan, "--steps", 2, "--run", tmp_path / "run", "--out", tmp_path / "model", "--quiet"
+    )
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert read_card(tmp_path / "model").spec["mpp"] == 0.1
+    assert read_card(start).spec["mpp"] == 0.2
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -133,6 +133,8 @@ def finetune_finder(request: FineTuneRequest, recipe: FineTuneRecipe, on_step: O
     data = _digests(train, val, request)
     run = start_run(request.run, recipe, recipe.name)
     _same_data(run, data)
+    if recipe.mpp is not None:
+        start = start.model_copy(update={"spec": {**start.spec, "mpp": recipe.mpp}})
     mpp = float(start.spec["mpp"])
     fields, checks = ([training_field(k, mpp, taught, complete=request.complete) for k in s] for s in (train, val))
     tuned = fine_tune(recipe, net, fields, checks, replayed_fields(recipe, start), run, on_step)
