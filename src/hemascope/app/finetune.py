@@ -281,7 +281,7 @@ def _notes(
     said = [*request.shelf.remarks, f"{len(train)} images taught, {len(val)} validated: {names}."]
     estimated = sum(k.field.scale is not None and not k.field.scale.is_absolute for k in known)
     if estimated:
-        said.append(f"The scale of {estimated} images was estimated from red cells.")
+        said.append(f"The scale of {estimated} images was estimated from their cells.")
     absent = [kind.value.replace("_", " ") for kind in CellKind if kind not in taught]
     if absent:
         said.append(f"Not outlined, so left as they were: {', '.join(absent)}.")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from hemascope.core.morphology import PlateletFindings, RedCellMorphology
 from hemascope.core.report import FailedInput, FieldSummary
-from hemascope.core.units import RED_CELL_DIAMETER, ScaleSource
+from hemascope.core.units import RED_CELL_DIAMETER, WHITE_CELL_DIAMETER, ScaleSource
 from hemascope.recipes import Prior
 
 ALWAYS = (
@@ -98,8 +98,9 @@ def _of_scale(sources: Counter[str], total: int) -> list[str]:
     if sources[ScaleSource.ESTIMATED]:
         said.append(
             f"The scale of {sources[ScaleSource.ESTIMATED]} of {total} fields was estimated from the median red cell, "
-            f"taken as {RED_CELL_DIAMETER:g} um: sizes there are relative to it, and nothing can be said of "
-            "macrocytosis or microcytosis. Give --mpp for absolute sizes."
+            f"taken as {RED_CELL_DIAMETER:g} um (where hardly any red cells show, from the median white cell, taken as "
+            f"{WHITE_CELL_DIAMETER:g} um, which may be off by a fifth): sizes there are relative to it, and "
+            "nothing can be said of macrocytosis or microcytosis. Give --mpp for absolute sizes."
         )
     if sources[ScaleSource.ASSUMED]:
         said.append(

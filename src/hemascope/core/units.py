@@ -46,7 +46,7 @@ class Scale:
         Micrometers per pixel, the same along both axes.
     source
         ``metadata`` (read from the file), ``stated`` (by the user), ``estimated`` (from the median
-        red cell) or ``assumed`` (nothing to go by: too few red cells).
+        red cell, or white cell) or ``assumed`` (nothing to go by: too few red cells).
 
     Raises
     ------
