@@ -19,8 +19,8 @@ from hemascope.recipes import SEGMENTER_NAMES, AnalysisRecipe, Grading, Prior, l
 from hemascope.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from hemascope.app.bench import BenchmarkParts
     from hemascope.app.bench_report import WholeRun
+    from hemascope.app.bench_request import BenchmarkParts
     from hemascope.core.report import SmearReport
     from hemascope.data.folds import Fold
     from hemascope.sources.discover import Source
@@ -330,7 +330,7 @@ def build_sinks(folder: Path) -> list[ResultSink]:
 
 def benchmark_parts() -> BenchmarkParts:
     """Return what the benchmarks measure."""
-    from hemascope.app.bench import BenchmarkParts
+    from hemascope.app.bench_request import BenchmarkParts
 
     return BenchmarkParts(
         analyzer=lambda name: build_analyzer(override(AnalysisRecipe(), segmenter=segmenter_name(name))),

@@ -12,7 +12,7 @@ import numpy as np
 
 from hemascope.app.analyze import AnalysisRequest, OnResult, analyze
 from hemascope.app.analyzer import Analyzer
-from hemascope.app.bench import BenchmarkParts
+from hemascope.app.bench_request import BenchmarkParts
 from hemascope.app.provenance import gather_provenance
 from hemascope.core.cell import Cell, CellCrop
 from hemascope.core.geometry import Box, Polygon

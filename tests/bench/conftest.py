@@ -7,8 +7,9 @@ import pytest
 from color_parts import parts, silent
 from PIL import Image, ImageDraw
 
-from hemascope.app.bench import BENCHMARKS, BenchmarkRequest, run_benchmark
+from hemascope.app.bench import BENCHMARKS, run_benchmark
 from hemascope.app.bench_record import BenchmarkRun
+from hemascope.app.bench_request import BenchmarkRequest
 
 LABELS = {
     "bccd": "path,label,patient_id,split,wbc_type,nucleus_mask,has_cleaned,has_txl\n"

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from color_parts import RankedSegmenter, analyzer, parts, silent
 
-from hemascope.app.bench import BenchmarkRequest, run_benchmark
+from hemascope.app.bench import run_benchmark
 from hemascope.app.bench_fields import analyze_records
 from hemascope.app.bench_record import BenchmarkRun
+from hemascope.app.bench_request import BenchmarkRequest
 from hemascope.app.benchmark_table import benchmark_tables
 from hemascope.core.errors import RecipeError
 from hemascope.core.taxonomy import CellKind

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from color_parts import RECIPE_SHA256, parts, silent
 
-from hemascope.app.bench import BenchmarkRequest, run_benchmark
+from hemascope.app.bench import run_benchmark
 from hemascope.app.bench_record import BenchmarkRun
+from hemascope.app.bench_request import BenchmarkRequest
 from hemascope.app.benchmark_table import benchmark_tables
 from hemascope.core.errors import DataSetError, UnreadableImageError
 from hemascope.core.taxonomy import RedCellType

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from color_parts import parts, silent
 
-from hemascope.app.bench import METHODS, BenchmarkRequest, run_benchmark
+from hemascope.app.bench import run_benchmark
 from hemascope.app.bench_record import BenchmarkRun, write_document
+from hemascope.app.bench_request import METHODS, BenchmarkRequest
 from hemascope.core.errors import DataSetError, InputError, OutputError
 from hemascope.core.taxonomy import CellKind
 

@@ -6,7 +6,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from hemascope.app import (
@@ -20,128 +20,31 @@ from hemascope.app import (
     bench_segmentation,
     bench_speed,
 )
-from hemascope.app.bench_fields import FieldAnalyzer, FieldAnswer, Progress, models_of
+from hemascope.app.bench_fields import FieldAnswer, Progress, models_of
 from hemascope.app.bench_record import (
     BenchmarkRun,
     Measures,
-    Metrics,
     describe_run,
     measure_gflops,
-    table_digest,
 )
-from hemascope.app.bench_report import WholeRun
-from hemascope.core.errors import DataSetError, InputError
-from hemascope.core.ports import CellClassifier, RedCellClassifier
+from hemascope.app.bench_request import (
+    METHODS,
+    BenchmarkParts,
+    BenchmarkRequest,
+    Outcome,
+    describe_set,
+    needed_root,
+    shown_name,
+)
+from hemascope.core.errors import InputError
 from hemascope.core.provenance import ModelIdentity
-from hemascope.data.catalog import CROP_READERS, FIELD_READERS, open_crops, open_fields, select_split
-from hemascope.data.folds import Fold, split_by_fold
+from hemascope.data.catalog import open_crops, open_fields, select_split
+from hemascope.data.folds import split_by_fold
 from hemascope.sources.discover import Source, discover
 from hemascope.synth.write import write_smear
 
-METHODS = ("network", "classical")
-"""Segmenters that a benchmark can be run with; where the first is asked for, the second is its baseline."""
-
 GENERATED_FIELDS = 20
 """Fields made for ``speed`` and ``report`` where no data set is given."""
-
-
-@dataclass(frozen=True, slots=True)
-class BenchmarkRequest:
-    """What to measure.
-
-    Attributes
-    ----------
-    name
-        A key of ``BENCHMARKS``.
-    root
-        Folder of the public sets; None, for ``speed`` only, to measure on generated fields.
-    split
-        A value of the split column, or ``all``.
-    segmenter
-        One of ``METHODS``, or the folder of a model.
-    limit
-        At most this many images of each set; None for all.
-    pictures
-        Folder for pictures of every false positive and miss, for ``detection`` only; None for none.
-    folds
-        Folder of the run folders of a cross-validation, for ``detection`` and ``redcells``; None for none. What
-        ``detection`` measures is then each fold's finder on what it was not trained on, all records together.
-    large
-        Whether ``speed`` analyzes one image of 10,000 x 10,000 pixels too.
-    beside
-        Further segmenters to measure beside it, such as ``stardist:FOLDER@0.25``.
-    """
-
-    name: str
-    root: Path | None
-    split: str = "test"
-    segmenter: str = "network"
-    limit: int | None = None
-    pictures: Path | None = None
-    folds: Path | None = None
-    large: bool = False
-    beside: tuple[str, ...] = ()
-
-    @property
-    def command(self) -> str:
-        """The command line, without paths of this machine."""
-        parts = ["hemascope bench", self.name]
-        parts += ["--data DIR"] if self.root else []
-        parts += [f"--split {self.split}"]
-        parts += [f"--segmenter {shown_name(self.segmenter)}"]
-        parts += [f"--limit {self.limit}"] if self.limit is not None else []
-        parts += ["--folds DIR"] if self.folds is not None else []
-        parts += ["--large"] if self.large else []
-        parts += [f"--beside {shown_name(name)}" for name in self.beside]
-        return " ".join(parts)
-
-
-def shown_name(method: str) -> str:
-    """Return what a segmenter is called in a run: a model's folder by its own name, without a path of this machine."""
-    peer, colon, model = method.partition(":")
-    if not colon:
-        return Path(method).name
-    return f"{peer}:{Path(model).name}"
-
-
-@dataclass(frozen=True, slots=True)
-class BenchmarkParts:
-    """What is measured.
-
-    Attributes
-    ----------
-    analyzer
-        Name of a segmenter to an analyzer with it, under the default prior.
-    classifier
-        Makes the classifier under an even prior, which is that of the single cells it is measured on.
-    whole_run
-        Name of a segmenter to what `hemascope analyze` does with it.
-    red_cells
-        Makes the classifier of red cells.
-    red_cell_recipe
-        Gives the digest of the recipe that its weights were trained by.
-    fold_analyzers
-        A folder of run folders to an analyzer with each fold's finder.
-    """
-
-    analyzer: Callable[[str], FieldAnalyzer]
-    classifier: Callable[[], CellClassifier]
-    whole_run: Callable[[str], WholeRun]
-    red_cells: Callable[[], RedCellClassifier]
-    red_cell_recipe: Callable[[], str]
-    fold_analyzers: Callable[[Path], Mapping[Fold, FieldAnalyzer]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What a benchmark hands back before it is described."""
-
-    data: dict[str, dict[str, object]]
-    n: dict[str, int]
-    measures: Measures
-    baselines: dict[str, Metrics]
-    models: tuple[ModelIdentity, ...]
-    notes: dict[str, object]
 
 
 def run_benchmark(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> BenchmarkRun:
@@ -180,10 +83,10 @@ def run_benchmark(request: BenchmarkRequest, parts: BenchmarkParts, progress: Pr
     )
 
 
-def _detection(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> _Outcome:
+def _detection(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> Outcome:
     if request.folds is not None:
         return _detection_by_folds(request, parts, progress, request.folds)
-    root = _needed_root(request)
+    root = needed_root(request)
     labels = bench_detection.open_labeled_sets(root, request.split, request.limit)
     answers: dict[str, bench_detection.Answers] = {}
     models: list[ModelIdentity] = []
@@ -194,9 +97,9 @@ def _detection(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progr
     return _detection_outcome(request, labels, answers, models)
 
 
-def _detection_by_folds(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress, folds: Path) -> _Outcome:
+def _detection_by_folds(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress, folds: Path) -> Outcome:
     """Measure the recipe: each fold's finder on what it was not trained on; and red cells at their points likewise."""
-    root, red_cells = _needed_root(request), parts.red_cells()
+    root, red_cells = needed_root(request), parts.red_cells()
     analyzers = parts.fold_analyzers(folds)
     labels = bench_detection.open_labeled_sets(root, "all", None)
     pointed = open_fields(bench_redcells.SET, root)
@@ -214,7 +117,7 @@ def _detection_by_folds(request: BenchmarkRequest, parts: BenchmarkParts, progre
     found = bench_redcells.measure_points(points)
     outcome.measures.metrics.update(found.metrics)
     outcome.measures.intervals.update(found.intervals)
-    outcome.data[bench_redcells.SET] = _describe_set(bench_redcells.SET, root, "points")
+    outcome.data[bench_redcells.SET] = describe_set(bench_redcells.SET, root, "points")
     outcome.n[bench_redcells.SET] = len(pointed)
     return outcome
 
@@ -224,15 +127,15 @@ def _detection_outcome(
     labels: bench_detection.LabeledSets,
     answers: dict[str, bench_detection.Answers],
     models: Sequence[ModelIdentity],
-) -> _Outcome:
-    root = _needed_root(request)
+) -> Outcome:
+    root = needed_root(request)
     joined = bench_detection.join(labels, answers[request.segmenter], bench_detection.HEADLINES)
     if request.pictures is not None:
         bench_pictures.write_mistakes(joined, request.pictures)
     versions = {"bccd": "white_cell: cbc_cleaned; red_cell, platelet: txl"}
     mistakes = [m for m, _ in bench_pictures.list_mistakes("bccd.white_cell", joined["bccd.white_cell"])]
-    return _Outcome(
-        data={name: _describe_set(name, root, versions.get(name, "")) for name in bench_detection.DATA_SETS},
+    return Outcome(
+        data={name: describe_set(name, root, versions.get(name, "")) for name in bench_detection.DATA_SETS},
         n=bench_detection.count_labels(labels),
         measures=bench_detection.measure_detection(labels, answers[request.segmenter]),
         baselines={
@@ -245,8 +148,8 @@ def _detection_outcome(
     )
 
 
-def _segmentation(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> _Outcome:
-    root = _needed_root(request)
+def _segmentation(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> Outcome:
+    root = needed_root(request)
     sets = bench_segmentation.open_masks(root, request.split, request.limit)
     measures: dict[str, Measures] = {}
     models: list[ModelIdentity] = []
@@ -259,8 +162,8 @@ def _segmentation(request: BenchmarkRequest, parts: BenchmarkParts, progress: Pr
         }
         measures[method] = bench_segmentation.measure_masks(sets, matches)
         models += models_of(analyzer)
-    return _Outcome(
-        data={name: _describe_set(name, root, "masks") for name in dict.fromkeys(s.data_set for s in sets)},
+    return Outcome(
+        data={name: describe_set(name, root, "masks") for name in dict.fromkeys(s.data_set for s in sets)},
         n={s.key: len(s.records) for s in sets},
         measures=measures[request.segmenter],
         baselines={shown_name(name): m.metrics for name, m in measures.items() if name != request.segmenter},
@@ -269,8 +172,8 @@ def _segmentation(request: BenchmarkRequest, parts: BenchmarkParts, progress: Pr
     )
 
 
-def _classification(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> _Outcome:
-    root = _needed_root(request)
+def _classification(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> Outcome:
+    root = needed_root(request)
     crops = bench_classification.open_single_cells(root, request.split, request.limit)
     known = open_crops(bench_classification.CROPS, root, "train")
     fields = bench_classification.open_typed_fields(root, request.split, request.limit)
@@ -283,8 +186,8 @@ def _classification(request: BenchmarkRequest, parts: BenchmarkParts, progress: 
     most_frequent |= bench_classification.most_frequent([crop.cell_type.value for crop in crops], accuracy_key)
     versions = {name: version or "" for name, version in bench_classification.FIELD_SETS}
     names = (bench_classification.CROPS, *fields)
-    return _Outcome(
-        data={name: _describe_set(name, root, versions.get(name, "")) for name in names},
+    return Outcome(
+        data={name: describe_set(name, root, versions.get(name, "")) for name in names},
         n={bench_classification.CROPS: len(crops)} | {name: len(records) for name, records in fields.items()},
         measures=Measures(measures.metrics | in_fields.metrics, measures.intervals | in_fields.intervals),
         baselines={
@@ -296,8 +199,8 @@ def _classification(request: BenchmarkRequest, parts: BenchmarkParts, progress: 
     )
 
 
-def _redcells(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> _Outcome:
-    root, name = _needed_root(request), bench_redcells.SET
+def _redcells(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> Outcome:
+    root, name = needed_root(request), bench_redcells.SET
     every = open_fields(name, root)
     records = select_split(every, request.split)[: request.limit]
     analyzer, classifier = parts.analyzer(request.segmenter), parts.red_cells()
@@ -318,8 +221,8 @@ def _redcells(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progre
         if method != request.segmenter
     }
     baselines |= bench_redcell_folds.baselines(every, records, folds, progress)
-    return _Outcome(
-        data={name: _describe_set(name, root, "")},
+    return Outcome(
+        data={name: describe_set(name, root, "")},
         n={name: len(records), f"{name}.cells": sum(len(field.found) for field in own)},
         measures=Measures(
             {key: value for part in measured for key, value in part.metrics.items()},
@@ -334,7 +237,7 @@ def _redcells(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progre
     )
 
 
-def _speed(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> _Outcome:
+def _speed(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="hemascope-bench-") as made:
         name, data, sources = _speed_sources(request, Path(made))
         measures: dict[str, Measures] = {}
@@ -351,7 +254,7 @@ def _speed(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress)
             (Path(made) / "large").mkdir()
             large = bench_large.measure_large_image(Path(made) / "large", request.segmenter)
             measures[request.segmenter].metrics.update(large.metrics)
-    return _Outcome(
+    return Outcome(
         data=data,
         n={name: len(sources), f"{name}.cells": cells},
         measures=measures[request.segmenter],
@@ -361,7 +264,7 @@ def _speed(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress)
     )
 
 
-def _report(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> _Outcome:
+def _report(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> Outcome:
     measures, n = Measures(), {}
     with tempfile.TemporaryDirectory(prefix="hemascope-bench-") as made:
         groups, data = _report_sources(request, Path(made))
@@ -369,7 +272,7 @@ def _report(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress
             found = bench_report.measure_whole_run(parts.whole_run(request.segmenter), name, sources, progress)
             measures = Measures(measures.metrics | found.metrics, measures.intervals | found.intervals)
             n[name] = len(sources)
-    return _Outcome(data, n, measures, {}, models_of(parts.analyzer(request.segmenter)), {})
+    return Outcome(data, n, measures, {}, models_of(parts.analyzer(request.segmenter)), {})
 
 
 def _report_sources(
@@ -387,7 +290,7 @@ def _report_sources(
         version = "original" if name == "bccd" else None
         records = open_fields(name, request.root, request.split, version)[: request.limit]
         sets[name] = [Source(record.path, f"{name}/{record.name}") for record in records]
-    data = {name: _describe_set(name, request.root, "labels not used") for name in sets}
+    data = {name: describe_set(name, request.root, "labels not used") for name in sets}
     mixed = [source for sources in sets.values() for source in sources]
     random.Random(0).shuffle(mixed)  # noqa: S311 - an order, no secret
     return {"bccd": sets["bccd"], "all_sets": mixed}, data
@@ -397,14 +300,14 @@ def _speed_sources(request: BenchmarkRequest, made: Path) -> tuple[str, dict[str
     """Return the name of the set that is timed, its description, and its images."""
     if request.root is not None:
         records = open_fields("bccd", request.root, request.split, "original")[: request.limit]
-        described = {"bccd": _describe_set("bccd", request.root, "labels not used")}
+        described = {"bccd": describe_set("bccd", request.root, "labels not used")}
         return "bccd", described, [Source(record.path, record.name) for record in records]
     write_smear(made / "smear", request.limit or GENERATED_FIELDS, seed=0)
     described = {"synthetic": {"version": "generated, 640 x 480", "license": "Apache-2.0", "tables_sha256": ""}}
     return "synthetic", described, discover([made / "smear" / "images"])
 
 
-BENCHMARKS: Mapping[str, Callable[[BenchmarkRequest, BenchmarkParts, Progress], _Outcome]] = {
+BENCHMARKS: Mapping[str, Callable[[BenchmarkRequest, BenchmarkParts, Progress], Outcome]] = {
     "detection": _detection,
     "segmentation": _segmentation,
     "classification": _classification,
@@ -419,20 +322,6 @@ def _methods(request: BenchmarkRequest) -> tuple[str, ...]:
     """Return the segmenters to run, the one asked for last: what it measures of memory is then its own at most."""
     baselines = () if request.segmenter == "classical" else ("classical",)
     return (*baselines, *request.beside, request.segmenter)
-
-
-def _needed_root(request: BenchmarkRequest) -> Path:
-    if request.root is None:
-        raise DataSetError(
-            f"the benchmark '{request.name}' needs the public data sets; "
-            "name their folder with --data or set HEMASCOPE_DATA to it"
-        )
-    return request.root
-
-
-def _describe_set(name: str, root: Path, version: str) -> dict[str, object]:
-    card = FIELD_READERS[name][0] if name in FIELD_READERS else CROP_READERS[name][0]
-    return {"version": version, "license": card.license, "tables_sha256": table_digest(root / name)}
 
 
 def _failed(answers: Mapping[str, Mapping[str, FieldAnswer]]) -> dict[str, list[str]]:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from hemascope.app.bench import BenchmarkParts
     from hemascope.app.bench_fields import Progress
     from hemascope.app.bench_record import BenchmarkRun
+    from hemascope.app.bench_request import BenchmarkParts
 
 _PIPE_WIDTH = 180
 
@@ -55,6 +55,17 @@ def bench(
         list[str] | None,
         typer.Option("--beside", metavar="METHOD", help="Measure this finder too, such as stardist:FOLDER@0.25."),
     ] = None,
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option("--encoder", metavar="NAME", help="An encoder by name or folder; may be given again (of cells)."),
+    ] = None,
+    recipe: Annotated[
+        Path | None, typer.Option("--recipe", metavar="FILE", help="Recipe of a benchmark that trains (leukemia).")
+    ] = None,
+    runs: Annotated[
+        Path | None,
+        typer.Option("--runs", metavar="DIR", help="Run folders of a benchmark that trains; it resumes from there."),
+    ] = None,
 ) -> None:
     """Measure recall, accuracy, speed or whole runs on public data sets, with 95% intervals and counts."""
     from hemascope import wiring
@@ -62,6 +73,7 @@ def bench(
     run_bench(
         wiring.benchmark_parts(), name, data, split=split, json_file=json_file, pictures=pictures, limit=limit,
         segmenter=segmenter, folds=folds, large=large, beside=tuple(beside or ()),
+        encoders=tuple(encoder or ()), recipe=recipe, runs=runs,
     )  # fmt: skip
 
 
@@ -78,14 +90,20 @@ def run_bench(
     folds: Path | None = None,
     large: bool = False,
     beside: tuple[str, ...] = (),
+    encoders: tuple[str, ...] = (),
+    recipe: Path | None = None,
+    runs: Path | None = None,
 ) -> BenchmarkRun:
     """Run a benchmark, print its tables and write its JSON; raise ``HemascopeError`` with what to do about it."""
-    from hemascope.app.bench import BenchmarkRequest, run_benchmark
+    from hemascope.app.bench import run_benchmark
     from hemascope.app.bench_record import write_document
+    from hemascope.app.bench_request import BenchmarkRequest
     from hemascope.data.root import data_root
 
     root = data_root(data) if data is not None else None
-    request = BenchmarkRequest(name, root, split, segmenter, limit, pictures, folds, large, beside)
+    request = BenchmarkRequest(
+        name, root, split, segmenter, limit, pictures, folds, large, beside, encoders, recipe, runs
+    )
     with _progress_bar() as progress:
         run = run_benchmark(request, parts, progress)
     if json_file is not None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemascope.core.cell import Cell, CellCrop
+from hemascope.core.embedding import EncoderSpec
 from hemascope.core.prediction import CellPrediction, RedCellPrediction
 from hemascope.core.provenance import ModelIdentity
 from hemascope.core.report import FieldResult, SmearReport
@@ -59,6 +60,41 @@ class TensorGraph(Protocol):
 
     def run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         """Return the network's outputs for a batch N x 3 x H x W, each with N first."""
+        ...
+
+
+class Encoder(Protocol):
+    """Crops to embeddings."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What answers, with its backend and precision."""
+        ...
+
+    @property
+    def spec(self) -> EncoderSpec:
+        """What it takes and gives."""
+        ...
+
+    def encode(self, crops: Sequence[CellCrop]) -> NDArray[np.float32]:
+        """Return N x D embeddings, finite, one row a crop in order; 0 x D for no crops.
+
+        An embedding depends on its crop alone, not on what else is in the batch. Raises ``ValueError`` for a crop that
+        is not ``spec.crop_px`` pixels wide and high.
+        """
+        ...
+
+
+class EmbeddingClassifier(Protocol):
+    """A fitted classifier of embeddings, or of handcrafted descriptors."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the K classes, in the order of its outputs."""
+        ...
+
+    def logits(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return N x K unnormalized log probabilities for N x D embeddings; their softmax sums to 1."""
         ...
 
 
