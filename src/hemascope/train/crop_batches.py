@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from hemascope.cells.crop import cut_square
 from hemascope.core.errors import DataSetError
 from hemascope.core.optics import transmittance
-from hemascope.core.taxonomy import CellKind, CellType
+from hemascope.core.taxonomy import CellType
 from hemascope.data.catalog import check_split_groups, open_data_set
-from hemascope.data.records import CropRecord, FieldRecord, LabeledBox
+from hemascope.data.records import CropRecord, FieldRecord
+from hemascope.data.typed_boxes import typed_white_cells
 from hemascope.recipes import CellTrainingRecipe, CropSource
 from hemascope.train.images import read_rgb
 
@@ -52,26 +53,15 @@ def _crop_from_file(record: CropRecord, recipe: CellTrainingRecipe) -> NDArray[n
     return normalized(cut_square(pixels, center, width, recipe.crop_px))
 
 
-def _typed_boxes(record: FieldRecord) -> list[tuple[LabeledBox, CellType]]:
-    """Return the white cells whose type is certain: typed boxes, or the only cell of a field with one type."""
-    white = [box for box in record.boxes if box.kind is CellKind.WHITE_CELL]
-    typed = [(box, box.cell_type) for box in white if box.cell_type is not None]
-    if typed:
-        return typed
-    if len(white) == 1 and len(record.white_cell_types) == 1:
-        return [(white[0], record.white_cell_types[0])]
-    return []
-
-
 def _crops_from_field(
     record: FieldRecord, mpp: float, recipe: CellTrainingRecipe
 ) -> list[tuple[NDArray[np.uint8], CellType]]:
-    typed = _typed_boxes(record)
+    typed = typed_white_cells(record)
     if not typed:
         return []
     pixels = read_rgb(record.path)
     return [
-        (normalized(cut_square(pixels, box.box.center, recipe.crop_um / mpp, recipe.crop_px)), cell_type)
+        (normalized(cut_square(pixels, box.center, recipe.crop_um / mpp, recipe.crop_px)), cell_type)
         for box, cell_type in typed
     ]
 
