@@ -73,7 +73,7 @@ def test_a_crop_has_the_cell_in_its_center_at_the_width_asked_for(tmp_path: Path
 
 
 def test_what_lies_beyond_the_edge_is_mirrored(tmp_path: Path) -> None:
-    _, beyond = cut_cells(locate_cells("wbc_seg/tecom", write_masks(tmp_path)), 60, 30.0)
+    _, beyond = cut_cells(locate_cells("wbc_seg/tecom", write_masks(tmp_path)), 48, 24.0)
     assert beyond.pixels[:, 0].min() > 200  # the background again, no black
 
 
