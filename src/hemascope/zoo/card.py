@@ -15,7 +15,7 @@ CARD_FILE = "model.json"
 
 
 class TrainingFacts(BaseModel):
-    """How the weights came to be.
+    """How the weights came to be; of published weights, how they were converted (seed 0, no recipe, no data).
 
     Attributes
     ----------
@@ -41,13 +41,45 @@ class TrainingFacts(BaseModel):
     software: dict[str, str]
 
 
+class Origin(BaseModel):
+    """Where published weights came from.
+
+    Attributes
+    ----------
+    name
+        Their entry in ``zoo.registry``.
+    url
+        Address of the file.
+    file
+        Its name.
+    revision
+        Version of the place it lies at, or "" where it has none.
+    sha256
+        Of the file as it came.
+    verified
+        Whether its digest is one that was known before.
+    terms
+        What their makers ask of who uses them.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    url: str
+    file: str
+    revision: str
+    sha256: str
+    verified: bool
+    terms: str
+
+
 class ModelCard(BaseModel):
     """The whole of `model.json`.
 
     Attributes
     ----------
     task
-        ``find`` (fields to cells) or ``classify`` (crops to types).
+        ``find`` (fields to cells), ``classify`` (crops to types) or ``embed`` (crops to embeddings).
     files
         File name to sha256.
     spec
@@ -56,13 +88,15 @@ class ModelCard(BaseModel):
         Figures on validation splits at the end of training.
     attribution
         What the licenses of the training data ask to be said.
+    origin
+        Of weights that others published; None for our own.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     kind: Literal["hemascope.model"] = "hemascope.model"
     schema_version: Literal[1] = 1
-    task: Literal["find", "classify"]
+    task: Literal["find", "classify", "embed"]
     name: str
     version: str
     license: str
@@ -71,6 +105,7 @@ class ModelCard(BaseModel):
     spec: dict[str, Any]
     validation: dict[str, float]
     training: TrainingFacts
+    origin: Origin | None = None
 
 
 def read_card(folder: Path) -> ModelCard:
