@@ -96,7 +96,7 @@ class Analyzer:
             try:
                 read = self.reader.read(source.path, source.field_id)
                 clock.mark("read")
-                scaled = read.with_scale(self._scale_of(read, source, sources))
+                scaled = read.with_scale(self.scale_of(read, source, sources))
             except InputError as error:
                 yield FailedInput(str(source.path), type(error).__name__, str(error))
                 continue
@@ -153,7 +153,7 @@ class Analyzer:
             predictions |= {prediction.cell_id: prediction for prediction in self.red_cells.classify(crops)}
         return predictions
 
-    def _scale_of(self, read: Field, source: Source, sources: Sequence[Source]) -> Scale:
+    def scale_of(self, read: Field, source: Source, sources: Sequence[Source]) -> Scale:
         """Return the stated scale, or the file's, or that of the fields taken like it."""
         known = self.scale or read.scale
         if known:
