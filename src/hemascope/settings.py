@@ -1,13 +1,15 @@
 """Facts of this machine: a setting must not change results.
 
-Read from the environment: ``HEMASCOPE_THREADS`` and ``HEMASCOPE_MAX_PIXELS``.
+Read from the environment: ``HEMASCOPE_THREADS``, ``HEMASCOPE_MAX_PIXELS``, ``HEMASCOPE_MODELS`` and
+``HEMASCOPE_HUB_TOKEN``.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from hemascope.core.errors import RecipeError
 
@@ -25,10 +27,16 @@ class Settings:
         Threads a network may use; 0 lets the runtime decide.
     max_pixels
         Largest image that is decoded.
+    models
+        Folder of the models that were pulled.
+    hub_token
+        What lets this user in at huggingface.co, or ""; goes to no other place and is never shown.
     """
 
     threads: int = 0
     max_pixels: int = MAX_PIXELS
+    models: Path = Path.home() / ".cache" / "hemascope" / "models"
+    hub_token: str = field(default="", repr=False)
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -46,8 +54,20 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """
     values = os.environ if environment is None else environment
     return Settings(
-        threads=_whole(values, "HEMASCOPE_THREADS", 0), max_pixels=_whole(values, "HEMASCOPE_MAX_PIXELS", MAX_PIXELS)
+        threads=_whole(values, "HEMASCOPE_THREADS", 0),
+        max_pixels=_whole(values, "HEMASCOPE_MAX_PIXELS", MAX_PIXELS),
+        models=_models(values),
+        hub_token=values.get("HEMASCOPE_HUB_TOKEN", ""),
     )
+
+
+def _models(values: Mapping[str, str]) -> Path:
+    """Return where pulled models lie: as named, or in the user's cache."""
+    named = values.get("HEMASCOPE_MODELS")
+    if named:
+        return Path(named).expanduser()
+    cache = values.get("XDG_CACHE_HOME") or values.get("LOCALAPPDATA") or "~/.cache"
+    return Path(cache).expanduser() / "hemascope" / "models"
 
 
 def _whole(values: Mapping[str, str], name: str, default: int) -> int:

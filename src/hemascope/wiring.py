@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hemascope.app.analyzer import Analyzer, EstimateScale
-from hemascope.core.errors import RecipeError, WeightsError
-from hemascope.core.ports import CellClassifier, RedCellClassifier, ResultSink, Segmenter
+from hemascope.core.errors import MissingExtraError, RecipeError, WeightsError
+from hemascope.core.ports import CellClassifier, Encoder, RedCellClassifier, ResultSink, Segmenter, TensorGraph
 from hemascope.core.provenance import ModelIdentity
 from hemascope.core.taxonomy import CellKind, CellType
 from hemascope.core.units import Scale, ScaleSource
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hemascope.data.folds import Fold
     from hemascope.sources.discover import Source
     from hemascope.sources.outline_shelf import OutlineShelf
+    from hemascope.zoo.card import ModelCard
 
 PRIORS = Path(__file__).parent / "priors"
 GRADINGS = Path(__file__).parent / "gradings"
@@ -154,6 +155,71 @@ def segmenter_name(text: str | None) -> str | None:
     return f"network:{text}"
 
 
+def onnxruntime_graph(folder: Path, card: ModelCard, precision: str, threads: int) -> TensorGraph:
+    """Return a model's graph run by ONNX Runtime."""
+    from hemascope.zoo.onnx_graph import OnnxGraph
+
+    return OnnxGraph(folder, card, threads, precision)
+
+
+def openvino_graph(folder: Path, card: ModelCard, precision: str, threads: int) -> TensorGraph:
+    """Return a model's graph run by OpenVINO."""
+    from hemascope.zoo.openvino_graph import OpenVinoGraph
+
+    return OpenVinoGraph(folder, card, precision, threads)
+
+
+def torch_graph(folder: Path, card: ModelCard, precision: str, threads: int) -> TensorGraph:
+    """Return a model's network run by torch."""
+    if not _is_installed("torch"):
+        raise MissingExtraError("the backend 'torch'", "train")
+    from hemascope.train.torch_graph import load_torch_graph
+
+    return load_torch_graph(folder, card, precision, threads)
+
+
+BACKENDS: dict[str, Callable[[Path, ModelCard, str, int], TensorGraph]] = {
+    "onnxruntime": onnxruntime_graph,
+    "openvino": openvino_graph,
+    "torch": torch_graph,
+}
+"""What runs a network, by name; each takes a model folder, its card, a precision and a number of threads."""
+
+
+def build_graph(
+    folder: Path,
+    card: ModelCard,
+    backend: str = "onnxruntime",
+    precision: str = "fp32",
+    settings: Settings | None = None,
+) -> TensorGraph:
+    """Return the network of a model folder; its identity names backend and precision.
+
+    Parameters
+    ----------
+    folder, card
+        The model's folder and its card.
+    backend
+        A key of ``BACKENDS``.
+    precision
+        ``fp32``, ``bf16`` (openvino, torch) or ``int8`` (onnxruntime, openvino: where 8-bit files lie beside the model).
+    settings
+        Threads; from the environment where None.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such backend, or it has no such precision.
+    WeightsError
+        If a file is missing or damaged.
+    MissingExtraError
+        If the backend is not installed.
+    """
+    if backend not in BACKENDS:
+        raise RecipeError(f"there is no backend '{backend}'; choose one of {', '.join(BACKENDS)}")
+    return BACKENDS[backend](folder, card, precision, (settings or read_settings()).threads)
+
+
 def build_segmenter(name: str, settings: Settings | None = None) -> Segmenter:
     """Return a finder by name, for a peer followed by ``:MODEL`` and ``@MPP`` at need, or ``network:FOLDER``.
 
@@ -188,6 +254,7 @@ def build_classifier(prior: Prior | str, recipe: AnalysisRecipe | None = None) -
     WeightsError
         If its weights are missing or damaged.
     """
+    from hemascope.classify.conformal import read_conformal
     from hemascope.classify.decide import Thresholds
     from hemascope.classify.network import ClassifierSpec, NetworkClassifier
     from hemascope.zoo.card import read_card
@@ -199,15 +266,52 @@ def build_classifier(prior: Prior | str, recipe: AnalysisRecipe | None = None) -
     folder = shipped_folder(CELL_CLASSIFIER)
     card = read_card(folder)
     values = card.spec
+    try:
+        conformal = read_conformal(values.get("conformal"))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise WeightsError(f"{folder}: its card is of another layout ({error}); install hemascope again") from error
     spec = ClassifierSpec(
         crop_px=values["crop_px"],
         crop_um=values["crop_um"],
         temperature=values["temperature"],
         training_shares={CellType(name): share for name, share in values["training_shares"].items()},
         anomaly_threshold=values["anomaly_threshold"],
+        conformal=conformal,
     )
     thresholds = Thresholds(recipe.min_confidence, recipe.max_anomaly)
     return NetworkClassifier(OnnxGraph(folder, card, read_settings().threads), spec, shares, thresholds)
+
+
+def build_encoder(
+    name: str, settings: Settings | None = None, backend: str = "onnxruntime", precision: str = "fp32"
+) -> Encoder:
+    """Return an encoder by its name in ``zoo.registry``, or the one in a model folder.
+
+    Parameters
+    ----------
+    name
+        Such as ``dinobloom_s``, or the path of a model folder.
+    settings
+        Where pulled models lie, and threads; from the environment where None.
+    backend, precision
+        As ``build_graph`` takes them.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such encoder, backend or precision.
+    WeightsError
+        If it is not installed, damaged, or no encoder.
+    MissingExtraError
+        If the backend is not installed.
+    """
+    from hemascope.embed.graph_encoder import GraphEncoder, read_encoder_spec
+    from hemascope.zoo.installed import encoder_folder
+
+    settings = settings or read_settings()
+    folder, card = encoder_folder(name, settings.models)
+    graph = build_graph(folder, card, backend, precision, settings)
+    return GraphEncoder(graph, read_encoder_spec(card.spec, graph.identity.backend))
 
 
 def build_red_cell_classifier(settings: Settings | None = None) -> RedCellClassifier:

@@ -56,6 +56,22 @@ def test_sizes_that_do_not_divide_are_refused(dimension: int, heads: int, patch:
         VitSize(dimension, 1, heads, patch_px=patch)
 
 
+@pytest.mark.parametrize("size", [*VIT_SIZES.values(), TINY, TINY_GATED, VitSize(1024, 24, 16, patch_px=16)], ids=str)
+def test_a_size_is_read_from_what_it_is_written_as(size: VitSize) -> None:
+    assert VitSize.parse(str(size)) == size
+
+
+def test_the_size_of_the_smallest_is_written_so() -> None:
+    assert str(VIT_SIZES["s"]) == "384x12x6/14"
+    assert str(VIT_SIZES["g"]) == "gated 1536x40x24/14"
+
+
+@pytest.mark.parametrize("text", ["", "s", "384x12x6", "384x12/14", "gated384x12x6/14", "384x12x6/14 "])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no size"):
+        VitSize.parse(text)
+
+
 @pytest.mark.parametrize(
     "size",
     [

@@ -6,6 +6,7 @@ Shazeer 2020 (gated linear unit), Oquab et al. 2024 (sizes). No registers.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import torch
@@ -50,6 +51,24 @@ class VitSize:
     def __post_init__(self) -> None:
         if self.dimension % self.heads or self.image_px % self.patch_px:
             raise ValueError(f"{self.heads} heads must divide {self.dimension}, {self.patch_px} px {self.image_px} px")
+
+    @classmethod
+    def parse(cls, text: str) -> VitSize:
+        """Return the size that ``DIMENSIONxDEPTHxHEADS/PATCH`` names, ``gated`` before it for a gated one.
+
+        Raises
+        ------
+        ValueError
+            If the text is no such size.
+        """
+        found = re.fullmatch(r"(gated )?(\d+)x(\d+)x(\d+)/(\d+)", text)
+        if found is None:
+            raise ValueError(f"'{text}' is no size such as 384x12x6/14")
+        dimension, depth, heads, patch = map(int, found.groups()[1:])
+        return cls(dimension, depth, heads, gated=bool(found[1]), patch_px=patch)
+
+    def __str__(self) -> str:
+        return f"{'gated ' * self.gated}{self.dimension}x{self.depth}x{self.heads}/{self.patch_px}"
 
     @property
     def tokens(self) -> int:
