@@ -13,7 +13,7 @@ FAMILY = "granules"
 INNER_UM, OUTER_UM = 0.25, 0.5
 MIN_RESPONSE = 0.015
 LINDEBERG = "Lindeberg, Int J Comput Vis 1998;30:79 (difference of Gaussians at one scale)"
-BLOB = "maxima of G(0.25 um) - G(0.5 um) above 0.015 od"
+BLOB = "maxima of G(0.25 um) - G(0.5 um), smoothings within the region, above 0.015 od"
 
 DESCRIPTORS = (
     Descriptor("granules", FAMILY, "count", f"{BLOB}, of green in the cytoplasm", LINDEBERG),
@@ -31,48 +31,58 @@ DESCRIPTORS = (
     Descriptor("chromatin_clumps", FAMILY, "count", f"{BLOB}, of green in the nucleus", LINDEBERG),
     Descriptor("chromatin_clump_density", FAMILY, "1/um2", "chromatin clumps / area of nucleus"),
     Descriptor("nucleus_pale_spots", FAMILY, "count", "maxima of the negative difference in the nucleus", LINDEBERG),
-    Descriptor("nucleus_palest_spot", FAMILY, "od", "greatest negative difference, 0.5 um and more inside the nucleus"),
+    Descriptor("nucleus_palest_spot", FAMILY, "od", "greatest negative difference in the nucleus"),
 )
 
 
 def measure(view: CellView) -> dict[str, float]:
     """Return the descriptors of this family by name."""
-    green = _blobs(np.ascontiguousarray(view.density[..., 1]), view.mpp)
-    red = _blobs(np.ascontiguousarray(view.density[..., 0]), view.mpp)
     cytoplasm = cytoplasm_or_rim(view)
     area = float(cytoplasm.sum()) * view.mpp**2
     nuclear = float(view.nucleus.sum()) * view.mpp**2
-    spots = peaks(green) & cytoplasm
+    red, green = (np.ascontiguousarray(view.density[..., channel]) for channel in (0, 1))
+    outer, inner = blobs(green, cytoplasm, view.mpp), blobs(green, view.nucleus, view.mpp)
+    spots = peaks(outer, cytoplasm)
     count = float(spots.sum())
     colors = view.density[spots if count else cytoplasm].mean(axis=0)
     total = max(float(colors.sum()), 0.03)
-    inner = cv2.erode(view.nucleus.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
-    clumps = float((peaks(green) & view.nucleus).sum())
+    clumps = float(peaks(inner, view.nucleus).sum())
     return {
         "granules": count,
         "granule_density": count / area,
-        "granule_contrast": float(green[spots].mean()) if count else 0.0,
+        "granule_contrast": float(outer[spots].mean()) if count else 0.0,
         "granule_red_share": float(colors[0]) / total,
         "granule_blue_share": float(colors[2]) / total,
         "granule_darkness": float(colors[1]),
-        "granule_area_share": float((green[cytoplasm] > MIN_RESPONSE).mean()),
-        "granules_purple": float((peaks(red) & cytoplasm).sum()),
-        "vacuoles": float((peaks(-green) & cytoplasm).sum()),
-        "vacuole_area_share": float((green[cytoplasm] < -MIN_RESPONSE).mean()),
+        "granule_area_share": float((outer[cytoplasm] > MIN_RESPONSE).mean()),
+        "granules_purple": float(peaks(blobs(red, cytoplasm, view.mpp), cytoplasm).sum()),
+        "vacuoles": float(peaks(-outer, cytoplasm).sum()),
+        "vacuole_area_share": float((outer[cytoplasm] < -MIN_RESPONSE).mean()),
         "chromatin_clumps": clumps,
         "chromatin_clump_density": clumps / nuclear,
-        "nucleus_pale_spots": float((peaks(-green) & inner).sum()),
-        "nucleus_palest_spot": max(float(-green[inner].min()), 0.0) if inner.any() else 0.0,
+        "nucleus_pale_spots": float(peaks(-inner, view.nucleus).sum()),
+        "nucleus_palest_spot": max(float(-inner[view.nucleus].min()), 0.0),
     }
 
 
-def _blobs(values: Map, mpp: float) -> Map:
-    narrow = cv2.GaussianBlur(values, (0, 0), max(INNER_UM / mpp, 0.5))
-    wide = cv2.GaussianBlur(values, (0, 0), max(OUTER_UM / mpp, 1.0))
-    return np.asarray(narrow - wide, np.float32)
+def blobs(values: Map, mask: Mask, mpp: float) -> Map:
+    """Return the difference of two Gaussian smoothings that see a mask's pixels only; 0 outside it.
+
+    Each is a smoothing of the values divided by one of the mask (Knutsson and Westin, CVPR 1993), so that the edge of a
+    region is no blob.
+    """
+    inside = mask.astype(np.float32)
+    narrow, wide = (_within(values * inside, inside, size / mpp) for size in (INNER_UM, OUTER_UM))
+    return np.asarray((narrow - wide) * inside, np.float32)
 
 
-def peaks(response: Map) -> Mask:
-    """Return the pixels that are greatest among their 8 neighbors and above the least response."""
+def _within(values: Map, inside: Map, sigma: float) -> Map:
+    size = (0, 0)
+    sums, weights = cv2.GaussianBlur(values, size, max(sigma, 0.5)), cv2.GaussianBlur(inside, size, max(sigma, 0.5))
+    return np.asarray(sums / np.maximum(weights, np.float32(1e-3)), np.float32)
+
+
+def peaks(response: Map, mask: Mask) -> Mask:
+    """Return the pixels of a mask that are greatest among their 8 neighbors and above the least response."""
     greatest = cv2.dilate(response, np.ones((3, 3), np.uint8))
-    return np.asarray((response >= greatest) & (response > MIN_RESPONSE), bool)
+    return np.asarray(mask & (response >= greatest) & (response > MIN_RESPONSE), bool)
