@@ -6,6 +6,7 @@ import csv
 import errno
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -193,6 +194,16 @@ def test_a_scale_that_is_not_known_is_said(source: ScaleSource) -> None:
     said = " ".join(statements([field], [], [], wiring.load_prior("even")))
     assert ("nothing can be said of macrocytosis" in said) == (source is ScaleSource.ESTIMATED)
     assert ("was assumed" in said) == (source is ScaleSource.ASSUMED)
+
+
+def test_ambiguous_cells_are_counted_where_the_classifier_states_sets() -> None:
+    bare = FieldSummary("f", "", "", 10, 10, 0.1, ScaleSource.STATED.value, QcVerdict(), {}, {})
+    fields = [replace(bare, set_sizes={"1": 7, "2": 2}), replace(bare, set_sizes={"1": 1, "4": 1}), bare]
+    assert any(
+        s.startswith("For 3 of 11 nucleated cells more than one type cannot be excluded at 95%")
+        for s in statements(fields, [], [], wiring.load_prior("even"))
+    )
+    assert "cannot be excluded" not in " ".join(statements([bare], [], [], wiring.load_prior("even")))
 
 
 def test_a_marrow_film_is_said_to_be_unvalidated() -> None:

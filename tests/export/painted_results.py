@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hemascope.core.cell import Cell, Morphometry, Nucleus
 from hemascope.core.geometry import Polygon
 from hemascope.core.morphology import PlateletClump
-from hemascope.core.prediction import AbstentionReason, CellPrediction, RedCellPrediction
+from hemascope.core.prediction import AbstentionReason, CellPrediction, PredictionSet, RedCellPrediction
 from hemascope.core.provenance import ModelIdentity, Provenance, TableIdentity
 from hemascope.core.report import CellResult, FailedInput, FieldResult, SmearReport
 from hemascope.core.smear import Field, QcReason, QcStatus, QcVerdict
@@ -37,7 +37,11 @@ def prediction(rng: np.random.Generator, cell_id: str) -> CellPrediction:
     low = chances.max() < 0.6
     anomaly = float(rng.gamma(4, 0.15))
     reason = AbstentionReason.LOW_CONFIDENCE if low else AbstentionReason.ANOMALY if anomaly > 1 else None
-    return CellPrediction(cell_id, chances, anomaly, reason)
+    order = [list(CellType)[k] for k in np.argsort(-chances)]
+    found = PredictionSet(
+        tuple(t for t in order if t is order[0] or chances[list(CellType).index(t)] > 0.1), 0.95, "lac"
+    )
+    return CellPrediction(cell_id, chances, anomaly, reason, found)
 
 
 def red_cell_prediction(cell_id: str, probabilities: NDArray[np.float64]) -> RedCellPrediction:

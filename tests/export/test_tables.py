@@ -74,6 +74,21 @@ def test_red_cells_and_clumps_have_their_columns(tmp_path: Path, results: list[F
     assert table.loc[table["field_id"] != results[0].field.id, "platelet_clump"].isna().all()
 
 
+def test_a_prediction_set_begins_with_the_most_likely_type(tmp_path: Path, results: list[FieldResult]) -> None:
+    table = pd.read_csv(write(CellsCsvSink(tmp_path / "cells.csv"), results))
+    white = table[table["kind"] == "white_cell"]
+    sets = white["prediction_set"].str.split("|")
+    assert list(sets.str[0]) == list(white["most_likely_type"])
+    assert list(sets.str.len()) == [
+        len(cell.prediction.prediction_set.types)
+        for result in results
+        for cell in result.cells
+        if cell.prediction and cell.prediction.prediction_set
+    ]
+    assert sets.str.len().max() > 1
+    assert table.loc[table["kind"] != "white_cell", "prediction_set"].isna().all()
+
+
 def test_parquet_holds_the_same_in_row_groups(
     tmp_path: Path, results: list[FieldResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:

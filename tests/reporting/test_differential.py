@@ -79,6 +79,9 @@ def test_summary_counts_what_the_field_holds() -> None:
     assert (kept.width, kept.height, kept.mpp, kept.scale_source) == (640, 480, 0.15, "stated")
     assert kept.verdict.status is QcStatus.WARN
     assert kept.notes == ("alpha removed",)
+    assert sum(kept.set_sizes.values()) == 4
+    assert len(kept.set_sizes) > 1
+    assert list(kept.set_sizes) == sorted(kept.set_sizes)
 
 
 def test_a_white_cell_without_an_answer_or_taken_for_a_platelet_is_unidentified() -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 from hemascope.core.errors import OutputError
 from hemascope.core.report import FailedInput, FieldResult, SmearReport
 from hemascope.core.smear import QcStatus
-from hemascope.core.taxonomy import CellKind
+from hemascope.core.taxonomy import DISPLAY_NAMES, CellKind
 from hemascope.core.units import ScaleSource
 from hemascope.reporting import html
 from hemascope.reporting.html import HtmlReportSink
@@ -173,6 +173,17 @@ def test_galleries_run_from_the_most_uncertain_and_say_what_they_leave_out(
     first = [cell.prediction.confidence for cell in shown[:2] if cell.prediction]
     assert first == expected
     assert f"showing the 2 most uncertain of {len(everything)}; all are in cells.csv" in page.text
+
+
+def test_a_gallery_names_the_types_that_cannot_be_excluded(render: Render) -> None:
+    result = field_result(1, "a.png", white=12, red=2)
+    page = render([result])
+    sets = [cell.prediction.prediction_set for cell in result.cells if cell.prediction]
+    others = [DISPLAY_NAMES[found.types[1]] for found in sets if found and len(found.types) == 2]
+    assert others
+    titles = [title for link in page.all("a") if "not excluded" in (title := link.get("title") or "")]
+    assert len(titles) == sum(len(found.types) > 1 for found in sets if found)
+    assert all(any(title.endswith(f"not excluded: {name}") for title in titles) for name in others)
 
 
 def test_counts_and_intervals_stand_in_the_page(render: Render, three: list[FieldResult]) -> None:

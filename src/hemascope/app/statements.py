@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from hemascope.core.morphology import PlateletFindings, RedCellMorphology
+from hemascope.core.prediction import SET_COVERAGE
 from hemascope.core.report import FailedInput, FieldSummary
 from hemascope.core.units import RED_CELL_DIAMETER, WHITE_CELL_DIAMETER, ScaleSource
 from hemascope.recipes import Prior
@@ -55,6 +56,7 @@ def statements(
     use, *limits = ALWAYS
     said = [use, *([MARROW] if specimen == "marrow" else []), *limits]
     said.append(f"Types are given under the prior '{prior.name}': {prior.source}")
+    said += _of_sets(fields)
     said += _of_scale(Counter(field.scale_source for field in fields), len(fields))
     gray = sum(any(GRAY in note for note in field.notes) for field in fields)
     if gray:
@@ -91,6 +93,20 @@ def morphology_statements(red_cells: RedCellMorphology, platelets: PlateletFindi
             "are too low."
         )
     return tuple(said)
+
+
+def _of_sets(fields: Sequence[FieldSummary]) -> list[str]:
+    sizes = Counter[str]()
+    for field in fields:
+        sizes.update(field.set_sizes)
+    total = sum(sizes.values())
+    if not total:
+        return []
+    return [
+        f"For {total - sizes['1']:,} of {total:,} nucleated cells more than one type cannot be excluded at "
+        f"{SET_COVERAGE:.0%} (prediction_set in cells.csv). That holds for cells like those of calibration; on another "
+        "stain, camera or disease the true type is missing more often."
+    ]
 
 
 def _of_scale(sources: Counter[str], total: int) -> list[str]:

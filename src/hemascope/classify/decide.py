@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hemascope.core.prediction import AbstentionReason, CellPrediction
+from hemascope.core.prediction import AbstentionReason, CellPrediction, PredictionSet
 from hemascope.core.taxonomy import CellType
 
 
@@ -27,9 +27,15 @@ class Thresholds:
     max_anomaly: float
 
 
-def decide(cell_id: str, probabilities: NDArray[np.float64], anomaly: float, thresholds: Thresholds) -> CellPrediction:
+def decide(
+    cell_id: str,
+    probabilities: NDArray[np.float64],
+    anomaly: float,
+    thresholds: Thresholds,
+    prediction_set: PredictionSet | None = None,
+) -> CellPrediction:
     """Return the prediction for a nucleated cell, unidentified where the model should not decide."""
-    return CellPrediction(cell_id, probabilities, anomaly, _reason(probabilities, anomaly, thresholds))
+    return CellPrediction(cell_id, probabilities, anomaly, _reason(probabilities, anomaly, thresholds), prediction_set)
 
 
 def _reason(probabilities: NDArray[np.float64], anomaly: float, thresholds: Thresholds) -> AbstentionReason | None:

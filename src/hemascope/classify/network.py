@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hemascope.classify.conformal import ConformalLimits, prediction_sets
 from hemascope.classify.decide import Thresholds, decide
 from hemascope.classify.prior import under_prior
 from hemascope.core.cell import CellCrop
@@ -35,6 +36,8 @@ class ClassifierSpec:
         Share of each type in the validation split: the prior its probabilities hold under.
     anomaly_threshold
         Distance that 1% of the first source's validation cells exceed, and at most 5% of any other source's.
+    conformal
+        Limits of the prediction sets; None for a classifier that was shipped without, which states no sets.
     """
 
     crop_px: int
@@ -42,6 +45,7 @@ class ClassifierSpec:
     temperature: float
     training_shares: Mapping[CellType, float]
     anomaly_threshold: float
+    conformal: ConformalLimits | None = None
 
 
 class NetworkClassifier:
@@ -93,9 +97,10 @@ class NetworkClassifier:
             calibrated = softmax(logits / self._spec.temperature)
             probabilities = under_prior(calibrated, self._trained, self._prior)
             anomalies = distances.reshape(-1) / self._spec.anomaly_threshold
+            sets = prediction_sets(calibrated, self._spec.conformal, shown=probabilities)
             predictions.extend(
-                decide(crop.cell_id, p, float(a), self._thresholds)
-                for crop, p, a in zip(batch, probabilities, anomalies, strict=True)
+                decide(crop.cell_id, p, float(a), self._thresholds, s)
+                for crop, p, a, s in zip(batch, probabilities, anomalies, sets, strict=True)
             )
         return predictions
 

@@ -19,6 +19,43 @@ class AbstentionReason(StrEnum):
     NOT_NUCLEATED = "not_nucleated"
 
 
+SET_COVERAGE = 0.95
+"""Stated coverage of the prediction sets in a report."""
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionSet:
+    """The types that cannot be excluded at a stated coverage.
+
+    Attributes
+    ----------
+    types
+        From the most to the least probable; never empty.
+    coverage
+        Least probability that the true type is among them, 0 to 1, for a cell like those of calibration.
+    method
+        How the set came to be: ``lac by type``.
+
+    Raises
+    ------
+    ValueError
+        If there is no type, or one twice.
+    """
+
+    types: tuple[CellType, ...]
+    coverage: float
+    method: str
+
+    def __post_init__(self) -> None:
+        if not self.types or len(set(self.types)) != len(self.types):
+            raise ValueError(f"a prediction set needs types, each once, not {self.types}")
+
+    @property
+    def label(self) -> str:
+        """The type where there is one alone, else ``unidentified``: the answer that abstains from ambiguous cells."""
+        return self.types[0].value if len(self.types) == 1 else UNIDENTIFIED
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CellPrediction:
     """The calibrated answer for one nucleated cell.
@@ -33,12 +70,15 @@ class CellPrediction:
         Distance from everything seen in training, in units of the threshold: above 1 is anomalous.
     abstention
         None where the model decides; else why it does not.
+    prediction_set
+        The types that cannot be excluded, the most likely one among them; None where the model states none.
     """
 
     cell_id: str
     probabilities: NDArray[np.float64]
     anomaly: float
     abstention: AbstentionReason | None = None
+    prediction_set: PredictionSet | None = None
 
     @property
     def most_likely(self) -> CellType:

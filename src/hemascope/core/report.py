@@ -104,6 +104,8 @@ class FieldSummary:
         What reading did to the pixels.
     red_cells, platelets
         Their types, sizes and clumps, as sums.
+    set_sizes
+        Number of types in a prediction set, as text, to number of nucleated cells; empty where there are no sets.
     """
 
     id: str
@@ -119,6 +121,7 @@ class FieldSummary:
     notes: tuple[str, ...] = ()
     red_cells: RedCellCounts = field(default_factory=RedCellCounts)
     platelets: PlateletCounts = field(default_factory=PlateletCounts)
+    set_sizes: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

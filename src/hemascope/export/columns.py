@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from hemascope.core.prediction import CellPrediction, RedCellPrediction
+from hemascope.core.prediction import CellPrediction, PredictionSet, RedCellPrediction
 from hemascope.core.report import CellResult, FieldResult
 from hemascope.core.taxonomy import CellKind, CellType, RedCellType
 
@@ -63,6 +63,11 @@ def _of_prediction(read: Callable[[CellPrediction], Value]) -> Callable[[FieldRe
     return lambda field, cell: None if cell.prediction is None else read(cell.prediction)
 
 
+def set_text(found: PredictionSet | None) -> str | None:
+    """Return the types of a prediction set as tables show them, ``monocyte|lymphocyte``; None where there is none."""
+    return None if found is None else "|".join(cell_type.value for cell_type in found.types)
+
+
 def _probability(index: int, cell_type: CellType) -> Column:
     """Return the column with the probability of one type."""
     get = _of_prediction(lambda prediction: float(prediction.probabilities[index]))
@@ -112,6 +117,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("confidence", "number", "fact", _of_prediction(lambda prediction: prediction.confidence)),
     Column("anomaly", "number", "fact", _of_prediction(lambda prediction: float(prediction.anomaly))),
     Column("abstention", "text", "fact", _of_prediction(lambda p: p.abstention.value if p.abstention else None)),
+    Column("prediction_set", "text", "fact", _of_prediction(lambda p: set_text(p.prediction_set))),
     Column("red_cell_type", "text", "fact", _of_red_cell(lambda prediction: prediction.label.value)),
     Column("red_cell_confidence", "number", "fact", _of_red_cell(lambda prediction: prediction.confidence)),
     Column("platelet_clump", "integer", "fact", clump_of),

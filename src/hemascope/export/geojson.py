@@ -19,7 +19,7 @@ from hemascope.core.cell import Nucleus
 from hemascope.core.errors import OutputError
 from hemascope.core.report import CellResult, FieldResult, SmearReport
 from hemascope.core.taxonomy import DISPLAY_COLORS, DISPLAY_NAMES, CellType, RedCellType
-from hemascope.export.columns import clean_text, clump_of
+from hemascope.export.columns import clean_text, clump_of, set_text
 from hemascope.export.rings import ring_of
 from hemascope.export.spool import Spool, writing
 
@@ -173,6 +173,7 @@ def _metadata(result: FieldResult, cell: CellResult, repaired: str) -> dict[str,
         "touches_border": "true" if cell.cell.touches_border else "false",
         "scale_source": result.field.scale.source.value if result.field.scale else "",
         "abstention": cell.prediction.abstention.value if cell.prediction and cell.prediction.abstention else "",
+        "prediction_set": set_text(cell.prediction.prediction_set) or "" if cell.prediction else "",
         "red_cell_type": cell.red_cell.label.value if cell.red_cell else "",
         "platelet_clump": str(clump_of(result, cell) or ""),
         "outline_repaired": repaired,

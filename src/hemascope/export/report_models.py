@@ -56,6 +56,9 @@ class FieldRecord(Record):
     notes: tuple[Text, ...] = Field(description="What reading did to the pixels.")
     red_cells: RedCellCountsRecord = Field(description="Red cells by type, and their sizes.")
     platelets: PlateletCountsRecord = Field(description="Clumps of platelets, and their sizes.")
+    set_sizes: dict[Text, NonNegativeInt] = Field(
+        description="Number of types in a prediction set to number of nucleated cells; empty where there are no sets."
+    )
 
 
 class FailedInputRecord(Record):

@@ -39,6 +39,8 @@ def summarize(result: FieldResult) -> FieldSummary:
         raise ValueError(f"field {field.id} has no scale; set one with Field.with_scale before analyzing it")
     kinds = Counter(cell.cell.kind for cell in result.cells)
     labels = Counter(cell.label for cell in result.cells if cell.label is not None)
+    sets = (cell.prediction.prediction_set for cell in result.cells if cell.prediction is not None)
+    sizes = Counter(len(found.types) for found in sets if found is not None)
     return FieldSummary(
         id=field.id,
         path="" if field.path is None else str(field.path),
@@ -53,6 +55,7 @@ def summarize(result: FieldResult) -> FieldSummary:
         notes=field.notes,
         red_cells=count_red_cells(result),
         platelets=count_platelets(result),
+        set_sizes={str(size): sizes[size] for size in sorted(sizes)},
     )
 
 

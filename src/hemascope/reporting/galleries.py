@@ -6,7 +6,7 @@ import heapq
 from collections import Counter
 from typing import NamedTuple
 
-from hemascope.core.prediction import AbstentionReason
+from hemascope.core.prediction import AbstentionReason, PredictionSet
 from hemascope.core.report import CellResult, FieldResult
 from hemascope.core.smear import QcStatus
 from hemascope.core.taxonomy import DISPLAY_NAMES, UNIDENTIFIED
@@ -39,6 +39,8 @@ class Portrait(NamedTuple):
         Why it is unidentified, in words; "" where it is not.
     excluded
         Whether its field failed quality control.
+    others
+        The other types that cannot be excluded, in words; "" where there are none.
     """
 
     uncertainty: float
@@ -49,6 +51,7 @@ class Portrait(NamedTuple):
     anomaly: float
     reason: str
     excluded: bool
+    others: str = ""
 
     @property
     def anchor(self) -> str:
@@ -103,4 +106,12 @@ def _portrait(result: FieldResult, cell: CellResult, place: tuple[float, int, in
     reason = REASONS[prediction.abstention] if prediction.abstention else ""
     if not reason and cell.label == UNIDENTIFIED:
         reason = REASONS[AbstentionReason.NOT_NUCLEATED]
-    return Portrait(*place, picture, DISPLAY_NAMES[prediction.most_likely], float(prediction.anomaly), reason, excluded)
+    likely, others = DISPLAY_NAMES[prediction.most_likely], _others(prediction.prediction_set)
+    return Portrait(*place, picture, likely, float(prediction.anomaly), reason, excluded, others)
+
+
+def _others(found: PredictionSet | None) -> str:
+    """Return the types of a set but the first, two by name."""
+    names = [DISPLAY_NAMES[cell_type] for cell_type in found.types[1:]] if found else []
+    more = [f"{len(names) - 2} more"] if len(names) > 2 else []
+    return ", ".join([*names[:2], *more])
