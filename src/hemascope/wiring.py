@@ -21,6 +21,7 @@ from hemascope.settings import Settings, read_settings
 if TYPE_CHECKING:
     from hemascope.app.bench_report import WholeRun
     from hemascope.app.bench_request import BenchmarkParts
+    from hemascope.app.protocol_encoder import ProtocolEncoder
     from hemascope.core.report import SmearReport
     from hemascope.data.folds import Fold
     from hemascope.sources.discover import Source
@@ -432,6 +433,34 @@ def build_sinks(folder: Path) -> list[ResultSink]:
     return sinks
 
 
+def build_protocol_encoder(name: str) -> ProtocolEncoder:
+    """Return an encoder under test: ``descriptors``, a known name, or a folder of an encoder or a cell classifier.
+
+    Raises
+    ------
+    RecipeError
+        If there is none of that name.
+    WeightsError
+        If it is not installed, damaged, or neither an encoder nor a classifier.
+    """
+    from hemascope.app.protocol_encoder import bare_encoder, card_encoder, classifier_encoder, shown_model, started_from
+    from hemascope.embed.descriptor_encoder import DescriptorEncoder
+    from hemascope.zoo.card import read_card
+    from hemascope.zoo.installed import encoder_folder
+    from hemascope.zoo.onnx_graph import OnnxGraph
+
+    if name == "descriptors":
+        return bare_encoder(DescriptorEncoder())
+    settings = read_settings()
+    if Path(name).is_dir():
+        card = read_card(Path(name))
+        if card.task == "classify":
+            graph = OnnxGraph(Path(name), card, settings.threads)
+            return classifier_encoder(shown_model(name), graph, card, started_from(card))
+    _, card = encoder_folder(name, settings.models)
+    return card_encoder(shown_model(name), build_encoder(name, settings), card, started_from(card))
+
+
 def benchmark_parts() -> BenchmarkParts:
     """Return what the benchmarks measure."""
     from hemascope.app.bench_request import BenchmarkParts
@@ -443,6 +472,7 @@ def benchmark_parts() -> BenchmarkParts:
         red_cells=build_red_cell_classifier,
         red_cell_recipe=red_cell_recipe,
         fold_analyzers=_fold_analyzers,
+        protocol_encoder=build_protocol_encoder,
     )
 
 

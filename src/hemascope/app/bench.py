@@ -12,6 +12,7 @@ from pathlib import Path
 from hemascope.app import (
     bench_classification,
     bench_detection,
+    bench_fewshot,
     bench_large,
     bench_pictures,
     bench_redcell_folds,
@@ -19,6 +20,7 @@ from hemascope.app import (
     bench_report,
     bench_segmentation,
     bench_speed,
+    bench_transfer,
 )
 from hemascope.app.bench_fields import FieldAnswer, Progress, models_of
 from hemascope.app.bench_record import (
@@ -314,6 +316,8 @@ BENCHMARKS: Mapping[str, Callable[[BenchmarkRequest, BenchmarkParts, Progress], 
     "redcells": _redcells,
     "speed": _speed,
     "report": _report,
+    "fewshot": bench_fewshot.run,
+    "transfer": bench_transfer.run,
 }
 """Name to what runs it."""
 

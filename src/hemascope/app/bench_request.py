@@ -9,7 +9,8 @@ from pathlib import Path
 from hemascope.app.bench_fields import FieldAnalyzer
 from hemascope.app.bench_record import Measures, Metrics, table_digest
 from hemascope.app.bench_report import WholeRun
-from hemascope.core.errors import DataSetError
+from hemascope.app.protocol_encoder import ProtocolEncoder
+from hemascope.core.errors import DataSetError, InputError
 from hemascope.core.ports import CellClassifier, RedCellClassifier
 from hemascope.core.provenance import ModelIdentity
 from hemascope.data.catalog import CROP_READERS, FIELD_READERS
@@ -91,6 +92,11 @@ def shown_name(method: str) -> str:
     return f"{peer}:{Path(model).name}"
 
 
+def no_encoders(name: str) -> ProtocolEncoder:
+    """Raise ``InputError``: these parts hold no encoders."""
+    raise InputError(f"there is no encoder '{name}' among the parts of this benchmark; give it parts that have one")
+
+
 @dataclass(frozen=True, slots=True)
 class BenchmarkParts:
     """What is measured.
@@ -109,6 +115,8 @@ class BenchmarkParts:
         Gives the digest of the recipe that its weights were trained by.
     fold_analyzers
         A folder of run folders to an analyzer with each fold's finder.
+    protocol_encoder
+        Name or model folder to an encoder under test, with what its training saw.
     """
 
     analyzer: Callable[[str], FieldAnalyzer]
@@ -117,6 +125,7 @@ class BenchmarkParts:
     red_cells: Callable[[], RedCellClassifier]
     red_cell_recipe: Callable[[], str]
     fold_analyzers: Callable[[Path], Mapping[Fold, FieldAnalyzer]]
+    protocol_encoder: Callable[[str], ProtocolEncoder] = no_encoders
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hemascope.app.bench_record import write_text
-from hemascope.app.benchmark_table import Document, PlainTable, benchmark_tables
+from hemascope.app.benchmark_table import benchmark_tables
+from hemascope.app.plain_table import Document, PlainTable
 from hemascope.core.errors import HemascopeError, InputError
 
 _HEAD = """# Benchmarks

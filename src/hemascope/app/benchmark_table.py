@@ -3,54 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
 
+from hemascope.app.plain_table import NONE, Document, Figures, PlainTable
+from hemascope.app.protocol_tables import PROTOCOL_TABLES
 from hemascope.core.taxonomy import DISPLAY_NAMES, UNIDENTIFIED, CellKind, CellType, RedCellType
-
-Document = Mapping[str, Any]
-"""A run as ``BenchmarkRun.document`` returns it, or as read from its file."""
 
 _MEMORY = ("settled", "end", "growth", "peak")
 """Figures of memory of a whole run, in MiB."""
-
-_NONE = "-"
-"""Stands where the labels do not define a figure."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlainTable:
-    """A title, column names, and rows of as many cells."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Figures:
-    """The figures of one method, by key."""
-
-    metrics: Mapping[str, float | None]
-    intervals: Mapping[str, Any]
-
-    def text(self, key: str, digits: int = 3) -> str:
-        """Return a figure with its interval."""
-        value = self.metrics.get(key)
-        if value is None:
-            return _NONE
-        limits = self.intervals.get(key)
-        shown = f"{value:.{digits}f}"
-        return shown if limits is None else f"{shown} [{limits[0]:.{digits}f}, {limits[1]:.{digits}f}]"
-
-    def count(self, key: str) -> str:
-        """Return a whole number."""
-        value = self.metrics.get(key)
-        return _NONE if value is None else f"{value:g}"
-
-    def has(self, key: str) -> bool:
-        """Return whether the figure is defined."""
-        return self.metrics.get(key) is not None
 
 
 def benchmark_tables(document: Document) -> tuple[PlainTable, ...]:
@@ -64,14 +23,14 @@ def benchmark_tables(document: Document) -> tuple[PlainTable, ...]:
     return _TABLES[document["benchmark"]](document)
 
 
-def _own(document: Document) -> _Figures:
-    return _Figures(document["metrics"], document["intervals"])
+def _own(document: Document) -> Figures:
+    return Figures(document["metrics"], document["intervals"])
 
 
-def _methods(document: Document) -> dict[str, _Figures]:
+def _methods(document: Document) -> dict[str, Figures]:
     """Return the method asked for and its baselines; only the first has intervals."""
     return {document["provenance"]["segmenter"]: _own(document)} | {
-        name: _Figures(m, {}) for name, m in document["baselines"].items()
+        name: Figures(m, {}) for name, m in document["baselines"].items()
     }
 
 
@@ -108,19 +67,19 @@ def _mean_precision(document: Document) -> PlainTable:
     return PlainTable("AP at IoU 0.5, mean of the kinds labeled", ("Labels", *_methods(document)), rows)
 
 
-def _found_row(figures: _Figures, prefix: str) -> tuple[str, ...]:
+def _found_row(figures: Figures, prefix: str) -> tuple[str, ...]:
     false, aside = (figures.metrics.get(f"{prefix}.false_positives{end}") for end in ("", "_adjudicated"))
     return (
         f"{figures.count(f'{prefix}.matched')} / {figures.count(f'{prefix}.labeled')}",
         figures.text(f"{prefix}.recall"),
-        _NONE if false is None or aside is None else f"{false:g} ({false - aside:g})",
+        NONE if false is None or aside is None else f"{false:g} ({false - aside:g})",
         figures.text(f"{prefix}.precision"),
         figures.text(f"{prefix}.precision_adjudicated"),
         figures.text(f"{prefix}.average_precision"),
     )
 
 
-def _counted_row(figures: _Figures, prefix: str) -> tuple[str, ...]:
+def _counted_row(figures: Figures, prefix: str) -> tuple[str, ...]:
     return (
         figures.text(f"{prefix}.count_absolute_error", 2),
         figures.text(f"{prefix}.count_relative_error"),
@@ -134,7 +93,7 @@ def _mistakes(document: Document) -> PlainTable:
             mistake["what"].replace("_", " "),
             mistake["field"],
             ", ".join(f"{mistake[corner]:.0f}" for corner in ("x0", "y0", "x1", "y1")),
-            _NONE if mistake["score"] is None else f"{mistake['score']:.2f}",
+            NONE if mistake["score"] is None else f"{mistake['score']:.2f}",
         )
         for mistake in document["provenance"].get("mistakes", ())
     )
@@ -176,7 +135,7 @@ def _single_cells(document: Document) -> PlainTable:
     rows = []
     for name, title in names.items():
         key = f"pbc_acevedo_128.{name}"
-        others = (_Figures(metrics, {}).text(key) for metrics in baselines.values())
+        others = (Figures(metrics, {}).text(key) for metrics in baselines.values())
         rows.append((title, own.text(key), *others))
     labeled = own.count("pbc_acevedo_128.labeled")
     columns = ("Figure", "Classifier", *(f"Baseline: {name.replace('_', ' ')}" for name in baselines))
@@ -216,10 +175,10 @@ def _found_cells(document: Document, data_set: str) -> PlainTable:
         ("accuracy", "All: found and typed right"), ("accuracy_decided", "Right where decided"),
         ("balanced_accuracy", "Mean recall of types"), ("missed", "Missed"), ("unidentified", "Unidentified"),
     ):  # fmt: skip
-        rows.append((title, own.count(f"{task}.labeled"), own.text(f"{task}.{metric}"), _NONE, _NONE))
+        rows.append((title, own.count(f"{task}.labeled"), own.text(f"{task}.{metric}"), NONE, NONE))
     if baseline is not None:
         labeled = own.count(f"{task}.labeled")
-        rows.append(("Baseline: always the most frequent type", labeled, f"{baseline:.3f}", _NONE, _NONE))
+        rows.append(("Baseline: always the most frequent type", labeled, f"{baseline:.3f}", NONE, NONE))
     columns = ("Type", "Labeled", "Share found and typed right", "Share of labeled", "Share of found")
     return PlainTable(f"Whole fields of {data_set}: cells found, then typed (clinical prior)", columns, tuple(rows))
 
@@ -256,7 +215,7 @@ def _red_cell_overview(document: Document, tasks: Iterable[str]) -> PlainTable:
         for name, title in titles.items():
             key = f"chula_rbc12.{task}.{name}"
             if own.has(key):
-                simple = (_Figures(baselines[other], {}).text(key) for other in others)
+                simple = (Figures(baselines[other], {}).text(key) for other in others)
                 rows.append((task, title, own.count(f"chula_rbc12.{task}.labeled"), own.text(key), *simple))
     columns = ("Task", "Figure", "Cells", "Classifier", *(f"Baseline: {name.replace('_', ' ')}" for name in others))
     return PlainTable("Types of red cells of chula_rbc12, intervals over blocks of fields", columns, tuple(rows))
@@ -349,12 +308,12 @@ def _report(document: Document) -> tuple[PlainTable, ...]:
     return (PlainTable("Whole runs: every artefact written", (*columns, "Growth", "Peak"), tuple(rows)),)
 
 
-def _beside(own: _Figures, others: Iterable[tuple[str, _Figures]], key: str) -> Iterable[str]:
+def _beside(own: Figures, others: Iterable[tuple[str, Figures]], key: str) -> Iterable[str]:
     """Yield each baseline's figure and the ratio of the own one to it."""
     for _, figures in others:
         mine, theirs = own.metrics.get(key), figures.metrics.get(key)
         yield figures.text(key, 3)
-        yield f"{mine / theirs:.2f}" if mine is not None and theirs else _NONE
+        yield f"{mine / theirs:.2f}" if mine is not None and theirs else NONE
 
 
 def _prefixes(metrics: Mapping[str, object], metric: str) -> list[str]:
@@ -369,4 +328,5 @@ _TABLES: Mapping[str, Callable[[Document], tuple[PlainTable, ...]]] = {
     "redcells": _redcells,
     "speed": _speed,
     "report": _report,
+    **PROTOCOL_TABLES,
 }

@@ -1,0 +1,137 @@
+"""Benchmark ``transfer``: trained on PBC alone, asked about cells of four other sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hemascope.app.bench_fields import Progress
+from hemascope.app.bench_record import Measures
+from hemascope.app.bench_request import BenchmarkParts, BenchmarkRequest, Outcome, describe_set, needed_root
+from hemascope.app.protocol_encoder import CropAnswers, ProtocolEncoder
+from hemascope.app.target_cells import PBC, TARGETS, TypedCell, class_numbers, cut_cells, group_names, locate_cells
+from hemascope.app.transfer_variants import (
+    PLAIN,
+    STAINED,
+    VIEWS,
+    Source,
+    adapted_answers,
+    learn,
+    plain_answers,
+)
+from hemascope.classify.adapt import density_profile, match_density, turned
+from hemascope.evaluate.transfer import SourceAnswers, choose_by_others, mean_recall, pick, score_source, score_sources
+from hemascope.zoo.contamination import Seen
+
+DEFAULT_ENCODERS = ("descriptors",)
+"""What is measured where no encoder is named."""
+
+CHOSEN = "adapted.chosen_by_others"
+"""The row whose variant was chosen for each source by the labels of the others alone."""
+
+_STAIN_CELLS = 600
+"""White cells of the first laboratory by which its strength of stain is known."""
+
+Answers = dict[str, dict[str, SourceAnswers]]
+"""Row to target source to answers."""
+
+
+def run(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> Outcome:
+    """Return the figures of every encoder, plain and adapted."""
+    root = needed_root(request)
+    known = [cell for cell in locate_cells(PBC, root) if cell.split == "train"]
+    known = _even_sample(known, request.limit)
+    targets = {name: locate_cells(name, root) for name in TARGETS}
+    measures, exposures, choices = Measures(), {}, {}
+    encoders = [parts.protocol_encoder(name) for name in request.encoders or DEFAULT_ENCODERS]
+    for encoder in encoders:
+        exposures[encoder.name] = describe_exposure(encoder)
+        plain, adapted = answer_targets(encoder, known, targets, progress)
+        figures = {row: {name: mean_recall(told) for name, told in by.items()} for row, by in adapted.items()}
+        choices[encoder.name] = choose_by_others(figures)
+        rows = {f"plain.{row}": told for row, told in plain.items()} | {CHOSEN: pick(adapted, choices[encoder.name])}
+        for row, told in rows.items():
+            add_row(measures, f"{encoder.name}.{row}", told)
+        for row, by_source in figures.items():
+            measures.metrics[f"mean.{encoder.name}.variant.{row}.mean_recall"] = round(
+                float(np.mean(list(by_source.values()))), 6
+            )
+    return Outcome(
+        data={name: describe_set(name, root, "") for name in dict.fromkeys((PBC, *(t.split("/")[0] for t in TARGETS)))},
+        n={PBC: len(known)} | {name: len(cells) for name, cells in targets.items()},
+        measures=measures,
+        baselines={},
+        models=tuple(encoder.identity for encoder in encoders),
+        notes={"encoders": exposures, "chosen_by_others": choices},
+    )
+
+
+def describe_exposure(encoder: ProtocolEncoder) -> dict[str, object]:
+    """Return whether a row is marked ``seen``: where training saw, or may have seen, an image of any target."""
+    sets = {name.split("/")[0]: encoder.images_seen(name.split("/")[0]).value for name in TARGETS}
+    return {"seen": any(answer != Seen.NO for answer in sets.values()), "images": sets}
+
+
+def answer_targets(
+    encoder: ProtocolEncoder,
+    known: list[TypedCell],
+    targets: Mapping[str, tuple[TypedCell, ...]],
+    progress: Progress,
+) -> tuple[Answers, Answers]:
+    """Return the plain and the adapted answers for every target source."""
+    labels = class_numbers(known)
+    source = learn(encoder.answer_cells(known, progress).embeddings, labels)
+    wanted = _stain(encoder, [cell for cell in known if cell.cell_type.value not in ("platelet", "erythroblast")])
+    plain: Answers = {}
+    adapted: Answers = {}
+    for name, cells in targets.items():
+        truth, groups = class_numbers(cells), group_names(cells)
+        inputs = _inputs(encoder, cells, wanted, progress)
+        for rows, told_by in (
+            (plain, plain_answers(source, inputs[PLAIN])),
+            (adapted, _adapted(source, inputs)),
+        ):
+            for row, told in told_by.items():
+                rows.setdefault(row, {})[name] = SourceAnswers(truth, told, groups)
+    return plain, adapted
+
+
+def add_row(measures: Measures, row: str, told: Mapping[str, SourceAnswers]) -> None:
+    """Add the figures of one row: each source, the mean of all, and the lowest."""
+    for name, answers in told.items():
+        measures.add(f"{name}.{row}", score_source(answers))
+    measures.add(f"mean.{row}", {"mean_recall": score_sources(told)})
+    measures.metrics[f"mean.{row}.lowest"] = round(min(mean_recall(answers) for answers in told.values()), 6)
+
+
+def _adapted(source: Source, inputs: Mapping[str, CropAnswers]) -> dict[str, NDArray[np.intp]]:
+    return adapted_answers(source, {name: answers for name, answers in inputs.items() if name != PLAIN})
+
+
+def _inputs(
+    encoder: ProtocolEncoder, cells: tuple[TypedCell, ...], wanted: NDArray[np.float64], progress: Progress
+) -> dict[str, CropAnswers]:
+    own = _stain(encoder, list(cells))
+
+    def stained(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+        return turned(match_density(pixels, own, wanted))
+
+    return {
+        PLAIN: encoder.answer_cells(cells, progress),
+        VIEWS: encoder.answer_cells(cells, progress, turned),
+        STAINED: encoder.answer_cells(cells, progress, stained),
+    }
+
+
+def _stain(encoder: ProtocolEncoder, cells: list[TypedCell]) -> NDArray[np.float64]:
+    sample = _even_sample(cells, _STAIN_CELLS)
+    return density_profile([crop.pixels for crop in cut_cells(sample, encoder.crop_px, encoder.crop_um)])
+
+
+def _even_sample(cells: list[TypedCell], limit: int | None) -> list[TypedCell]:
+    """Return at most ``limit`` cells, evenly over the table, which is sorted by type."""
+    if limit is None or limit >= len(cells):
+        return cells
+    return [cells[i] for i in np.linspace(0, len(cells) - 1, limit).round().astype(int)]
