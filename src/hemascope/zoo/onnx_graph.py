@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hemascope.core.errors import WeightsError
+from hemascope.core.errors import RecipeError, WeightsError
 from hemascope.core.provenance import ModelIdentity
 from hemascope.zoo.card import GRAPH_FILE, ModelCard
+from hemascope.zoo.quantized import quantized_folder, read_quantized
 
 
 class OnnxGraph:
@@ -24,16 +25,20 @@ class OnnxGraph:
         Its card.
     threads
         Threads an answer may use; 0 lets the runtime decide.
+    precision
+        ``fp32``, or ``int8`` where 8-bit files lie beside the model.
 
     Raises
     ------
+    RecipeError
+        If there is no such precision.
     WeightsError
         If the graph is missing, has another digest than the card says, or cannot be loaded.
     """
 
-    def __init__(self, folder: Path, card: ModelCard, threads: int = 0) -> None:
-        path = folder / GRAPH_FILE
-        data = verified_bytes(path, card.files.get(GRAPH_FILE, ""))
+    def __init__(self, folder: Path, card: ModelCard, threads: int = 0, precision: str = "fp32") -> None:
+        path, sha256 = _graph_file(folder, card, precision)
+        data = verified_bytes(path, sha256)
         import onnxruntime  # imported here: it takes longer than printing --help may
 
         options = onnxruntime.SessionOptions()
@@ -46,9 +51,7 @@ class OnnxGraph:
                 f"{path}: ONNX Runtime cannot load it ({error}); install hemascope again, or name another model folder"
             ) from error
         self._input = self._session.get_inputs()[0].name
-        self._identity = ModelIdentity(
-            card.name, card.version, card.files[GRAPH_FILE], "onnxruntime-cpu-fp32", card.license
-        )
+        self._identity = ModelIdentity(card.name, card.version, sha256, f"onnxruntime-cpu-{precision}", card.license)
 
     @property
     def identity(self) -> ModelIdentity:
@@ -58,6 +61,16 @@ class OnnxGraph:
     def run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         """Return the outputs for a batch N x 3 x H x W."""
         return tuple(self._session.run(None, {self._input: batch}))
+
+
+def _graph_file(folder: Path, card: ModelCard, precision: str) -> tuple[Path, str]:
+    """Return the file to load and its digest."""
+    if precision == "fp32":
+        return folder / GRAPH_FILE, card.files.get(GRAPH_FILE, "")
+    if precision != "int8":
+        raise RecipeError(f"ONNX Runtime has no precision '{precision}' on a processor; choose fp32 or int8")
+    files = read_quantized(folder, card, "onnxruntime").files
+    return quantized_folder(folder, "onnxruntime") / GRAPH_FILE, files.get(GRAPH_FILE, "")
 
 
 def verified_bytes(path: Path, sha256: str) -> bytes:
