@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hemascope.app.protocol_encoder import ProtocolEncoder
     from hemascope.core.report import SmearReport
     from hemascope.data.folds import Fold
+    from hemascope.export.embeddings_table import EmbeddingsSink
     from hemascope.sources.discover import Source
     from hemascope.sources.outline_shelf import OutlineShelf
     from hemascope.zoo.card import ModelCard
@@ -291,7 +292,7 @@ def build_encoder(
     Parameters
     ----------
     name
-        Such as ``dinobloom_s``, or the path of a model folder.
+        Such as ``dinobloom_s``, or the path of a model folder; ``descriptors`` for handcrafted ones.
     settings
         Where pulled models lie, and threads; from the environment where None.
     backend, precision
@@ -306,9 +307,14 @@ def build_encoder(
     MissingExtraError
         If the backend is not installed.
     """
+    from hemascope.embed.descriptor_encoder import DescriptorEncoder
     from hemascope.embed.graph_encoder import GraphEncoder, read_encoder_spec
     from hemascope.zoo.installed import encoder_folder
 
+    if name == "descriptors":
+        if (backend, precision) != ("onnxruntime", "fp32"):
+            raise RecipeError("the encoder 'descriptors' runs no network: leave out its backend and precision")
+        return DescriptorEncoder()
     settings = settings or read_settings()
     folder, card = encoder_folder(name, settings.models)
     graph = build_graph(folder, card, backend, precision, settings)
@@ -431,6 +437,23 @@ def build_sinks(folder: Path) -> list[ResultSink]:
 
         sinks += [CellsParquetSink(folder / "cells.parquet"), CellsAnnDataSink(folder / "cells.h5ad")]
     return sinks
+
+
+def build_embeddings_sink(folder: Path, table_format: str) -> EmbeddingsSink:
+    """Return what writes embeddings into ``folder``: as ``h5ad`` or as ``zarr``.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such format.
+    MissingExtraError
+        If what writes it is not installed.
+    """
+    from hemascope.export.embeddings_table import EmbeddingsSink
+
+    if table_format not in ("h5ad", "zarr"):
+        raise RecipeError(f"embeddings are written as h5ad or zarr, not as '{table_format}'; choose one with --format")
+    return EmbeddingsSink(folder, "h5ad" if table_format == "h5ad" else "zarr")
 
 
 def build_protocol_encoder(name: str) -> ProtocolEncoder:

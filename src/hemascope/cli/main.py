@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from hemascope.cli import analyze, bench, data, train
+from hemascope.cli import analyze, bench, data, embed, features, train
 from hemascope.core.errors import HemascopeError, InputError, MissingExtraError
 from hemascope.core.version import __version__
 
@@ -19,7 +19,7 @@ USAGE_ERRORS = (InputError, MissingExtraError)
 INTERRUPTED = 130
 INTERRUPTED_MESSAGE = (
     "hemascope: interrupted; no half-written result was left. Run the same command again: a training goes on from its "
-    "newest checkpoint, everything else starts over."
+    "newest checkpoint, an embedding from the images already done, everything else starts over."
 )
 
 app = typer.Typer(
@@ -31,6 +31,8 @@ app = typer.Typer(
 )
 app.command("analyze")(analyze.analyze)
 app.command("bench")(bench.bench)
+app.command("embed")(embed.embed)
+app.command("features")(features.features)
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 

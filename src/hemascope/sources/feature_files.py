@@ -153,7 +153,7 @@ def _bag(raw: RawFeatures, name: str) -> tuple[FeatureBag, str]:
     if bad.any():
         raise ValueError(f"{bad.sum()} of {len(bad)} rows hold NaN or infinity, the first of them row {bad.argmax()}")
     ids = tuple(f"{name}#{number}" for number in range(1, len(plain) + 1))
-    columns: Mapping[str, NDArray[np.generic]] = {"slide": np.full(len(plain), name)}
+    columns: Mapping[str, NDArray[np.generic]] = {"field_id": np.full(len(plain), name)}
     embeddings = Embeddings(ids, plain, raw.encoder)
     return FeatureBag(name, embeddings, columns, _checked_centers(centers, len(plain)), raw.unit), level
 
