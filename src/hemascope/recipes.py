@@ -355,6 +355,26 @@ class RedCellTrainingRecipe(CropTrainingRecipe, EarlyStoppingRecipe):
     color: Annotated[float, Field(ge=0)] = 0.5
 
 
+class AttributeTrainingRecipe(Recipe):
+    """How heads for attributes and subtypes are fitted (`hemascope train attributes RECIPE`).
+
+    Attributes
+    ----------
+    name, version
+        Of the model.
+    choices
+        Encoders by name or folder, those that stand side by side joined by ``+``; validation cells choose one.
+    penalties
+        Values of C that validation cells choose from, a head at a time.
+    """
+
+    kind: Literal["attributes"] = "attributes"
+    name: str
+    version: str
+    choices: Annotated[tuple[str, ...], Field(min_length=1)]
+    penalties: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
+
+
 class FieldSource(Recipe):
     """One data set to train or validate the finder on.
 

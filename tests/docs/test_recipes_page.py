@@ -15,6 +15,7 @@ from hemascope.core.morphology import FINDINGS
 from hemascope.core.taxonomy import CellType
 from hemascope.recipes import (
     AnalysisRecipe,
+    AttributeTrainingRecipe,
     CellTrainingRecipe,
     CropSource,
     FieldSource,
@@ -39,6 +40,7 @@ MODELS: list[type[Recipe]] = [
     CellTrainingRecipe,
     RedCellTrainingRecipe,
     CropSource,
+    AttributeTrainingRecipe,
     SegmenterTrainingRecipe,
     FineTuneRecipe,
     FieldSource,

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from hemascope.app import (
+    bench_attributes,
     bench_classification,
     bench_detection,
     bench_fewshot,
@@ -317,6 +318,7 @@ BENCHMARKS: Mapping[str, Callable[[BenchmarkRequest, BenchmarkParts, Progress], 
     "speed": _speed,
     "report": _report,
     "fewshot": bench_fewshot.run,
+    "attributes": bench_attributes.run,
     "transfer": bench_transfer.run,
 }
 """Name to what runs it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from hemascope.app.attribute_tables import attribute_tables
 from hemascope.app.plain_table import Document, Figures, PlainTable
 
 _SEEN = {True: "seen", False: "unseen"}
@@ -106,6 +107,7 @@ def blast_tables(document: Document) -> tuple[PlainTable, ...]:
 
 PROTOCOL_TABLES: Mapping[str, Callable[[Document], tuple[PlainTable, ...]]] = {
     "fewshot": few_shot_tables,
+    "attributes": attribute_tables,
     "transfer": transfer_tables,
     "blasts": blast_tables,
 }

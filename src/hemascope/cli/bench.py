@@ -19,7 +19,10 @@ _PIPE_WIDTH = 180
 
 def bench(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="detection, segmentation, classification, redcells, speed or report.")
+        str,
+        typer.Argument(
+            metavar="NAME", help="detection, segmentation, classification, redcells, attributes, speed or report."
+        ),
     ],
     data: Annotated[
         Path | None,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from hemascope.core.errors import DataSetError
-from hemascope.data import aybu, bccd, chula_rbc12, chula_wbc, pbc_acevedo, synthetic, txl_pbc, wbc_seg
+from hemascope.data import aybu, bccd, chula_rbc12, chula_wbc, pbc_acevedo, pbc_full, synthetic, txl_pbc, wbc_seg
 from hemascope.data.records import CropRecord, DataSet, DataSetCard, FieldRecord
 
 FIELD_READERS: Mapping[str, tuple[DataSetCard, Callable[[Path], tuple[FieldRecord, ...]]]] = {
@@ -23,6 +23,7 @@ FIELD_READERS: Mapping[str, tuple[DataSetCard, Callable[[Path], tuple[FieldRecor
 
 CROP_READERS: Mapping[str, tuple[DataSetCard, Callable[[Path], tuple[CropRecord, ...]]]] = {
     "pbc_acevedo_128": (pbc_acevedo.CARD, pbc_acevedo.read_pbc_acevedo),
+    "pbc_acevedo": (pbc_full.CARD, pbc_full.read_pbc_full),
 }
 """Sets of single cells: name to card and reader."""
 

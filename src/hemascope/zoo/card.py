@@ -79,7 +79,8 @@ class ModelCard(BaseModel):
     Attributes
     ----------
     task
-        ``find`` (fields to cells), ``classify`` (crops to types) or ``embed`` (crops to embeddings).
+        ``find`` (fields to cells), ``classify`` (crops to types), ``embed`` (crops to embeddings) or
+        ``attributes`` (embeddings to what a cell looks like).
     files
         File name to sha256.
     spec
@@ -96,7 +97,7 @@ class ModelCard(BaseModel):
 
     kind: Literal["hemascope.model"] = "hemascope.model"
     schema_version: Literal[1] = 1
-    task: Literal["find", "classify", "embed"]
+    task: Literal["find", "classify", "embed", "attributes"]
     name: str
     version: str
     license: str
