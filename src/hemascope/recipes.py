@@ -308,8 +308,6 @@ class CropTrainingRecipe(TrainingRecipe):
         Data sets; only their train splits are learned from, only val splits choose anything.
     crop_px, crop_um
         Side of a crop in pixels and um.
-    widths, blocks
-        Of ``nets.cell_net.CellNet``.
     dropout, label_smoothing
         Of the embedding in training, and of the labels.
     """
@@ -317,16 +315,114 @@ class CropTrainingRecipe(TrainingRecipe):
     sources: tuple[CropSource, ...]
     crop_px: Count = 128
     crop_um: Positive = 36.0
-    widths: tuple[int, ...] = (24, 48, 96, 192)
-    blocks: tuple[int, ...] = (1, 2, 2, 2)
     dropout: Share = 0.2
     label_smoothing: Share = 0.05
 
 
+class EncoderSize(Recipe):
+    """Size of the cell encoder; see ``nets.cell_encoder.EncoderShape``.
+
+    Attributes
+    ----------
+    widths, blocks, stem_stride, instance_stages, margin_px, standard_radius_px
+        As there.
+    """
+
+    widths: tuple[Count, ...] = (48, 96, 192, 256)
+    blocks: tuple[Count, ...] = (2, 2, 2, 1)
+    stem_stride: Annotated[int, Field(ge=2, le=8)] = 4
+    instance_stages: Annotated[int, Field(ge=0)] = 4
+    margin_px: Annotated[int, Field(ge=0)] = 16
+    standard_radius_px: Annotated[float, Field(ge=0)] = 36.0
+
+    @model_validator(mode="after")
+    def _stages(self) -> EncoderSize:
+        if len(self.widths) != len(self.blocks):
+            raise ValueError(f"{len(self.widths)} widths need as many blocks, not {len(self.blocks)}")
+        return self
+
+
+class CropAugmentation(Recipe):
+    """How crops of white cells are changed at random.
+
+    Attributes
+    ----------
+    density, channel, mix, light
+        Strength of the color augmentation; see ``train.augment.ColorJitter``.
+    gray
+        Share of the crops whose color is taken away, each by a random mix of the channels.
+    log_scale, shift
+        Half-widths of the log of the magnification, and of the shift as a fraction of half the crop's side.
+    degraded
+        Share of the crops that are blurred, and share that are noisy.
+    surroundings
+        Share of the crops of which only the cell in the center is left.
+    """
+
+    density: Annotated[float, Field(ge=0)] = 0.4
+    channel: Annotated[float, Field(ge=0)] = 0.35
+    mix: Annotated[float, Field(ge=0)] = 0.15
+    light: Annotated[float, Field(ge=0)] = 0.08
+    gray: Share = 0.0
+    log_scale: Annotated[float, Field(ge=0)] = 0.2
+    shift: Annotated[float, Field(ge=0)] = 0.06
+    degraded: Share = 0.4
+    surroundings: Share = 0.0
+
+
 class CellTrainingRecipe(CropTrainingRecipe):
-    """How the cell classifier is trained (`hemascope train cells RECIPE`); see ``CropTrainingRecipe``."""
+    """How the cell classifier is trained (`hemascope train cells RECIPE`); see ``CropTrainingRecipe``.
+
+    Attributes
+    ----------
+    network
+        Size of the encoder.
+    augmentation
+        How crops are changed.
+    mixing
+        Share of the crops whose styles are mixed in early feature maps.
+    mixup
+        Two crops and their labels are mixed, by Beta(mixup, mixup); 0 for never (Zhang et al., ICLR 2018).
+    start
+        Model folder whose encoder training starts from; None for none.
+    """
 
     kind: Literal["cells"] = "cells"
+    crop_um: Positive = 32.0
+    network: EncoderSize = EncoderSize()
+    augmentation: CropAugmentation = CropAugmentation()
+    mixing: Share = 0.0
+    mixup: Annotated[float, Field(ge=0)] = 0.0
+    start: str | None = None
+
+
+class EncoderTrainingRecipe(TrainingRecipe):
+    """How an encoder of cells learns without labels (`hemascope train encoder RECIPE`).
+
+    Attributes
+    ----------
+    sources
+        Data sets; the images of their train splits are looked at, their labels never.
+    crop_px, crop_um
+        Side of a crop in pixels and um.
+    network, augmentation, mixing
+        As in ``CellTrainingRecipe``.
+    temperature
+        Similarities are divided by it (SimCLR: Chen et al., ICML 2020).
+    projection
+        Length of the vectors that are compared.
+    """
+
+    kind: Literal["encoder"] = "encoder"
+    sources: tuple[CropSource, ...]
+    crop_px: Count = 128
+    crop_um: Positive = 32.0
+    network: EncoderSize = EncoderSize()
+    augmentation: CropAugmentation = CropAugmentation()
+    mixing: Share = 0.0
+    temperature: Positive = 0.2
+    projection: Count = 64
+    batch: Count = 128
 
 
 class RedCellTrainingRecipe(CropTrainingRecipe, EarlyStoppingRecipe):
@@ -336,8 +432,10 @@ class RedCellTrainingRecipe(CropTrainingRecipe, EarlyStoppingRecipe):
     ----------
     sources
         Data sets of fields with points; every one needs its ``mpp``.
-    crop_px, crop_um, widths
+    crop_px, crop_um
         As in ``CropTrainingRecipe``, smaller: a red cell is smaller than a white cell.
+    widths, blocks
+        Of ``nets.cell_net.CellNet``.
     shift_um
         Crops are cut off center by up to this much along each axis: a labeled point is no center.
     log_scale
@@ -350,9 +448,68 @@ class RedCellTrainingRecipe(CropTrainingRecipe, EarlyStoppingRecipe):
     crop_px: Count = 64
     crop_um: Positive = 12.8
     widths: tuple[int, ...] = (16, 32, 64, 128)
+    blocks: tuple[int, ...] = (1, 2, 2, 2)
     shift_um: Annotated[float, Field(ge=0)] = 1.2
     log_scale: Annotated[float, Field(ge=0)] = 0.06
     color: Annotated[float, Field(ge=0)] = 0.5
+
+
+class LeukemiaTrainingRecipe(TrainingRecipe):
+    """How HMSCAM and what it is compared with are trained and measured (`hemascope bench leukemia --recipe RECIPE`).
+
+    Attributes
+    ----------
+    input_px
+        Side of the input in pixels; a multiple of the transformer's patch.
+    width, last_stride
+        Of the backbone; see ``nets.resnet.ResNet50``. 64 and 2 are the published network.
+    pooling
+        Of the channel attention: ``mean``, or ``mean_max``.
+    segmentation
+        ``none``, or ``both``: every field and its color-thresholded copy, one group, learned from and answered together.
+    sampler, weighted_loss
+        Whether classes are drawn evenly, and whether the loss evens out what imbalance is left.
+    color, log_scale
+        Strength of the color augmentation relative to the cell classifier's, and half-width of the log magnification.
+    label_smoothing
+        Of the labels.
+    seeds
+        Of the headline; the first is that of everything else.
+    ablation_seeds
+        Of the ablation and of the other networks.
+    shares
+        Of the training fields in the curve by sample size, besides all of them.
+    rotations
+        Parts that the stain clusters are dealt into.
+    start
+        File of ImageNet weights in the layout of torchvision's ResNet50; None for random weights.
+    vit
+        Width, depth, heads and patch in pixels of the transformer; see ``nets.vit.VitSize``.
+    """
+
+    kind: Literal["leukemia"] = "leukemia"
+    input_px: Count = 224
+    width: Annotated[int, Field(gt=0, le=64)] = 64
+    last_stride: Annotated[int, Field(ge=1, le=2)] = 2
+    pooling: Literal["mean", "mean_max"] = "mean"
+    segmentation: Literal["none", "both"] = "none"
+    sampler: bool = True
+    weighted_loss: bool = True
+    color: Annotated[float, Field(ge=0)] = 1.0
+    log_scale: Annotated[float, Field(ge=0)] = 0.1
+    label_smoothing: Share = 0.05
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0, 1, 2, 3, 4)
+    ablation_seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    shares: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.25, 0.5, 0.75)
+    rotations: Annotated[int, Field(ge=2)] = 4
+    start: str | None = None
+    vit: tuple[Count, Count, Count, Count] = (384, 12, 6, 14)
+
+    @model_validator(mode="after")
+    def _patches(self) -> LeukemiaTrainingRecipe:
+        if self.input_px % self.vit[-1]:
+            raise ValueError(f"input_px {self.input_px} is no multiple of the patch of {self.vit[-1]} pixels")
+        return self
 
 
 class AttributeTrainingRecipe(Recipe):

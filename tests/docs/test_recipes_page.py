@@ -17,12 +17,16 @@ from hemascope.recipes import (
     AnalysisRecipe,
     AttributeTrainingRecipe,
     CellTrainingRecipe,
+    CropAugmentation,
     CropSource,
+    EncoderSize,
+    EncoderTrainingRecipe,
     FieldSource,
     FineTuneRecipe,
     GradeLimits,
     Grading,
     GradingRow,
+    LeukemiaTrainingRecipe,
     Prior,
     Recipe,
     RedCellTrainingRecipe,
@@ -38,11 +42,15 @@ MODELS: list[type[Recipe]] = [
     GradingRow,
     GradeLimits,
     CellTrainingRecipe,
+    EncoderTrainingRecipe,
+    EncoderSize,
+    CropAugmentation,
     RedCellTrainingRecipe,
     CropSource,
     AttributeTrainingRecipe,
     SegmenterTrainingRecipe,
     FineTuneRecipe,
+    LeukemiaTrainingRecipe,
     FieldSource,
 ]
 
@@ -50,6 +58,8 @@ MODELS: list[type[Recipe]] = [
 def shown(default: Any) -> str:
     if default is PydanticUndefined:
         return "required"
+    if isinstance(default, Recipe):
+        return "its defaults"
     return "none" if default is None else json.dumps(default)
 
 

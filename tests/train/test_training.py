@@ -18,7 +18,7 @@ from hemascope.core.errors import DataSetError, RecipeError
 from hemascope.core.optics import absorption
 from hemascope.core.taxonomy import CellKind, CellType
 from hemascope.nets.anomaly_head import MahalanobisHead, ShippedCellNet
-from hemascope.nets.cell_net import CellNet
+from hemascope.nets.cell_encoder import CellEncoder, EncoderShape
 from hemascope.nets.star_net import StarNet
 from hemascope.recipes import CellTrainingRecipe, CropSource, FieldSource, SegmenterTrainingRecipe
 from hemascope.synth.write import write_smear
@@ -54,8 +54,7 @@ def cell_recipe(steps: int, **values: object) -> CellTrainingRecipe:
             "version": "0",
             "sources": (CropSource(data_set="synthetic", mpp=0.2),),
             "crop_px": 32,
-            "widths": (8, 16),
-            "blocks": (1, 1),
+            "network": {"widths": (8, 16), "blocks": (1, 1), "margin_px": 4, "standard_radius_px": 9.0},
             "steps": steps,
             "batch": 8,
             "validate_every": 100,
@@ -272,7 +271,7 @@ def test_distance_is_zero_at_a_center_and_grows_away_from_it() -> None:
 
 
 def test_the_shipped_net_gives_logits_embedding_and_distance() -> None:
-    net = CellNet(8, (8, 16), (1, 1)).eval()
+    net = CellEncoder(8, EncoderShape((8, 16), (1, 1), margin_px=0, standard_radius_px=0)).eval()
     shipped = ShippedCellNet(net, MahalanobisHead(torch.eye(16), torch.zeros(8, 16)))
     logits, embedding, distance = shipped(torch.zeros(3, 3, 32, 32))
     assert (logits.shape, embedding.shape, distance.shape) == ((3, 8), (3, 16), (3,))

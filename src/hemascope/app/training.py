@@ -9,7 +9,13 @@ from pathlib import Path
 from hemascope.core.errors import MissingExtraError, OutputError, RecipeError
 from hemascope.data.folds import Fold
 from hemascope.data.root import data_root
-from hemascope.recipes import CellTrainingRecipe, Recipe, RedCellTrainingRecipe, SegmenterTrainingRecipe
+from hemascope.recipes import (
+    CellTrainingRecipe,
+    EncoderTrainingRecipe,
+    Recipe,
+    RedCellTrainingRecipe,
+    SegmenterTrainingRecipe,
+)
 
 OnStep = Callable[[int, int, float], None]
 """Called after every step with the step, the number of steps and the loss."""
@@ -54,6 +60,23 @@ def train_cell_classifier(
     draw_curves(folder)
     model = out or folder / "model"
     ship_cells(recipe, root, net, model, command)
+    return model
+
+
+def train_cell_encoder(
+    recipe: EncoderTrainingRecipe, data: Path | None, run: Path | None, out: Path | None, command: str, on_step: OnStep
+) -> Path:
+    """Train an encoder of cells without labels and pack it; parameters and errors as ``train_cell_classifier``."""
+    need_torch("training an encoder")
+    from hemascope.train.curves import draw_curves
+    from hemascope.train.self_supervised import train_encoder
+    from hemascope.train.ship_encoder import ship_encoder
+
+    root, folder = data_root(data), start_run(run, recipe, recipe.name)
+    net = train_encoder(recipe, root, folder, on_step)
+    draw_curves(folder)
+    model = out or folder / "model"
+    ship_encoder(recipe, root, net, folder, model, command)
     return model
 
 

@@ -57,6 +57,31 @@ def cells(
     typer.echo(str(model))
 
 
+@app.command("encoder")
+def encoder(
+    recipe: RecipePath,
+    data: DataFolder = None,
+    run: RunFolder = None,
+    out: OutFolder = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train an encoder of cells without labels: resumes from the newest checkpoint, then packs the model."""
+    from hemascope.app.training import train_cell_encoder
+    from hemascope.recipes import EncoderTrainingRecipe, load_recipe
+
+    resolved = load_recipe(recipe, EncoderTrainingRecipe)
+    with progress_bar("training an encoder", resolved.steps, quiet=quiet) as bar:
+        model = train_cell_encoder(
+            resolved,
+            data,
+            run,
+            out,
+            f"hemascope train encoder {recipe}",
+            lambda s, _, loss: bar.move_to(s, f"loss {loss:.3f}"),
+        )
+    typer.echo(str(model))
+
+
 @app.command("red-cells")
 def red_cells(
     recipe: RecipePath,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from hemascope.nets.cell_net import CellNet
+from hemascope.nets.cell_encoder import CellEncoder, paint_surroundings
 
 
 class MahalanobisHead(nn.Module):
@@ -35,14 +35,31 @@ class MahalanobisHead(nn.Module):
 
 
 class ShippedCellNet(nn.Module):
-    """The classifier as it answers: logits, embedding and distance from what was seen."""
+    """The classifier as it answers: logits, embedding and distance from what was seen.
 
-    def __init__(self, net: CellNet, anomaly: MahalanobisHead) -> None:
+    Logits are the mean of two looks, at the whole crop and at the cell alone: what surrounds a cell differs between
+    laboratories, and where the two looks disagree the answer is less sure. Embedding and distance are of the whole one.
+
+    Parameters
+    ----------
+    net
+        Trained on whole crops and on cells alone.
+    anomaly
+        Fitted on its embeddings.
+    radius, edge
+        Of the disk that the second look keeps, in pixels; see ``cell_encoder.paint_surroundings``.
+    """
+
+    def __init__(self, net: CellEncoder, anomaly: MahalanobisHead, radius: float, edge: float) -> None:
         super().__init__()
         self.net = net
         self.anomaly = anomaly
+        self.edge = edge
+        self.radius: Tensor
+        self.register_buffer("radius", torch.tensor(radius), persistent=False)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return logits N x classes, embedding N x D and distance N for network input N x 3 x S x S."""
         logits, embedding = self.net(x)
-        return logits, embedding, self.anomaly(embedding)
+        alone, _ = self.net(paint_surroundings(x, self.radius, self.edge))
+        return (logits + alone) / 2, embedding, self.anomaly(embedding)

@@ -57,6 +57,20 @@ def jitter_color(images: Tensor, generator: torch.Generator, strength: ColorJitt
     return (torch.exp(-mixed.clamp(min=-0.2)) * light).clamp(0, 1)
 
 
+def drop_color(images: Tensor, generator: torch.Generator, *, share: float) -> Tensor:
+    """Return images of which about ``share`` are gray, each by its own mix of the channels.
+
+    Parameters
+    ----------
+    images
+        N x 3 x H x W float in 0..1.
+    """
+    chosen = (torch.rand((len(images), 1, 1, 1), generator=generator) < share).float()
+    weights = torch.rand((len(images), 3, 1, 1), generator=generator)
+    gray = (images * (weights / weights.sum(dim=1, keepdim=True))).sum(dim=1, keepdim=True)
+    return torch.lerp(images, gray.expand_as(images), chosen)
+
+
 def affine_matrices(
     n: int, generator: torch.Generator, *, log_scale: float, shift: float, stretch: float = 0.08
 ) -> Tensor:

@@ -4,30 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
-
 from hemascope.core.taxonomy import CellType
-from hemascope.nets.cell_net import CellNet
+from hemascope.nets.cell_encoder import CellEncoder
 from hemascope.recipes import CellTrainingRecipe
-from hemascope.train.augment import ColorJitter, affine_matrices, degrade_optics, jitter_color, resample
+from hemascope.train.cell_look import augment_by, build_encoder_net, start_from
 from hemascope.train.crop_batches import load_crops
 from hemascope.train.crop_net import CropTraining, train_crop_net, validate_crops
-from hemascope.train.images import shift_range, to_input
 from hemascope.train.loop import OnStep
 
 
-def augment(images: NDArray[np.uint8], generator: torch.Generator) -> Tensor:
-    """Return augmented network input of a batch."""
-    batch = to_input(images)
-    batch = resample(batch, affine_matrices(len(batch), generator, log_scale=0.2, shift=0.08))
-    batch = jitter_color(batch, generator, ColorJitter())
-    return shift_range(degrade_optics(batch, generator))
-
-
-def train_cells(recipe: CellTrainingRecipe, root: Path, run: Path, on_step: OnStep, *, log_every: int = 25) -> CellNet:
+def train_cells(
+    recipe: CellTrainingRecipe, root: Path, run: Path, on_step: OnStep, *, log_every: int = 25
+) -> CellEncoder:
     """Train until the recipe's last step, resuming from the run folder's newest checkpoint.
 
     Parameters
@@ -47,8 +35,14 @@ def train_cells(recipe: CellTrainingRecipe, root: Path, run: Path, on_step: OnSt
     ------
     DataSetError
         If a data set of the recipe cannot be read.
+    WeightsError
+        If the weights it starts from cannot be loaded.
     """
     sets = [load_crops(source, root, "train", recipe) for source in recipe.sources]
     validation = [load_crops(source, root, "val", recipe) for source in recipe.sources]
-    training = CropTraining(len(CellType), sets, augment, lambda average: validate_crops(average, validation))
+    net = build_encoder_net(recipe, len(CellType), recipe.dropout)
+    if recipe.start is not None:
+        start_from(net, Path(recipe.start))
+    augment = augment_by(recipe.augmentation, recipe.crop_um / recipe.crop_px)
+    training = CropTraining(net, sets, augment, lambda average: validate_crops(average, validation), recipe.mixup)
     return train_crop_net(recipe, training, run, on_step, log_every)

@@ -16,7 +16,7 @@ from hemascope.core.taxonomy import CellType
 from hemascope.data.catalog import check_split_groups, open_data_set
 from hemascope.data.records import CropRecord, FieldRecord
 from hemascope.data.typed_boxes import typed_white_cells
-from hemascope.recipes import CellTrainingRecipe, CropSource
+from hemascope.recipes import CellTrainingRecipe, CropSource, EncoderTrainingRecipe
 from hemascope.train.images import read_rgb
 
 CLASS_INDEX = {cell_type: index for index, cell_type in enumerate(CellType)}
@@ -34,11 +34,14 @@ class LabeledCrops:
         N x S x S x 3 uint8, transmittance * 255: already normalized by their own background.
     labels
         N int64 indexes into ``CellType``, or into ``RedCellType`` for red cells.
+    groups
+        N names of near-duplicates, slides or patients; empty where nobody asks.
     """
 
     name: str
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
+    groups: tuple[str, ...] = ()
 
 
 def normalized(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -46,7 +49,7 @@ def normalized(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.round(transmittance(pixels) * 255).astype(np.uint8)
 
 
-def _crop_from_file(record: CropRecord, recipe: CellTrainingRecipe) -> NDArray[np.uint8]:
+def _crop_from_file(record: CropRecord, recipe: CellTrainingRecipe | EncoderTrainingRecipe) -> NDArray[np.uint8]:
     pixels = read_rgb(record.path)
     width = pixels.shape[1] * recipe.crop_um / record.width_um
     center = (pixels.shape[1] / 2, pixels.shape[0] / 2)
@@ -54,7 +57,7 @@ def _crop_from_file(record: CropRecord, recipe: CellTrainingRecipe) -> NDArray[n
 
 
 def _crops_from_field(
-    record: FieldRecord, mpp: float, recipe: CellTrainingRecipe
+    record: FieldRecord, mpp: float, recipe: CellTrainingRecipe | EncoderTrainingRecipe
 ) -> list[tuple[NDArray[np.uint8], CellType]]:
     typed = typed_white_cells(record)
     if not typed:
@@ -66,7 +69,9 @@ def _crops_from_field(
     ]
 
 
-def load_crops(source: CropSource, root: Path, split: str, recipe: CellTrainingRecipe) -> LabeledCrops:
+def load_crops(
+    source: CropSource, root: Path, split: str, recipe: CellTrainingRecipe | EncoderTrainingRecipe
+) -> LabeledCrops:
     """Return the crops of one split of a data set.
 
     Raises
@@ -78,15 +83,18 @@ def load_crops(source: CropSource, root: Path, split: str, recipe: CellTrainingR
     check_split_groups((*data_set.fields, *data_set.crops))
     if data_set.fields and source.mpp is None:
         raise DataSetError(f"{source.data_set}: fields need an mpp in the recipe's source")
-    pairs = [(_crop_from_file(r, recipe), r.cell_type) for r in data_set.crops if r.split == split and r.may_train]
+    cells = [
+        (_crop_from_file(r, recipe), r.cell_type, r.group) for r in data_set.crops if r.split == split and r.may_train
+    ]
     for record in data_set.fields:
         if record.split == split and record.may_train:
-            pairs.extend(_crops_from_field(record, source.mpp or 0.0, recipe))
-    if not pairs:
+            typed = _crops_from_field(record, source.mpp or 0.0, recipe)
+            cells.extend((image, cell_type, record.group) for image, cell_type in typed)
+    if not cells:
         raise DataSetError(f"{source.data_set}: no typed cells in split {split!r}; check the labels")
-    images = np.stack([image for image, _ in pairs])
-    labels = np.array([CLASS_INDEX[cell_type] for _, cell_type in pairs], np.int64)
-    return LabeledCrops(source.data_set, images, labels)
+    images = np.stack([image for image, _, _ in cells])
+    labels = np.array([CLASS_INDEX[cell_type] for _, cell_type, _ in cells], np.int64)
+    return LabeledCrops(source.data_set, images, labels, tuple(group for _, _, group in cells))
 
 
 def class_weights(labels: NDArray[np.int64], power: float = 0.5) -> NDArray[np.float64]:

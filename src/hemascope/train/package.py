@@ -19,7 +19,7 @@ from hemascope.core.errors import WeightsError
 from hemascope.core.version import __version__
 from hemascope.data.catalog import CROP_READERS, FIELD_READERS, open_data_set
 from hemascope.data.records import CropRecord, FieldRecord
-from hemascope.recipes import CropTrainingRecipe, Recipe, SegmenterTrainingRecipe
+from hemascope.recipes import CropTrainingRecipe, EncoderTrainingRecipe, Recipe, SegmenterTrainingRecipe
 from hemascope.train.onnx_export import MIN_HALF_SIZE, export_graph
 from hemascope.zoo.card import CARD_FILE, GRAPH_FILE, TENSORS_FILE, ModelCard, TrainingFacts, read_card
 from hemascope.zoo.onnx_graph import verified_bytes
@@ -124,8 +124,8 @@ def load_model(module: nn.Module, folder: Path) -> ModelCard:
 
 
 def new_card(
-    task: Literal["find", "classify"],
-    recipe: CropTrainingRecipe | SegmenterTrainingRecipe,
+    task: Literal["find", "classify", "embed"],
+    recipe: CropTrainingRecipe | SegmenterTrainingRecipe | EncoderTrainingRecipe,
     *,
     spec: dict[str, Any],
     figures: dict[str, float],

@@ -21,7 +21,7 @@ from hemascope.nets.cell_net import CellNet
 from hemascope.recipes import CropSource, RedCellTrainingRecipe
 from hemascope.train.augment import ColorJitter, affine_matrices, degrade_optics, jitter_color, resample
 from hemascope.train.crop_batches import LabeledCrops, normalized
-from hemascope.train.crop_net import Augment, CropTraining, train_crop_net, validate_crops
+from hemascope.train.crop_net import Augment, CropTraining, build_net, train_crop_net, validate_crops
 from hemascope.train.images import read_rgb, shift_range, to_input
 from hemascope.train.loop import SCORE, OnStep
 
@@ -144,5 +144,7 @@ def train_red_cells(
     """
     sets = [cells.crops for cells in load_red_cells(recipe, root, "train", fold)]
     validation = [cells.crops for cells in load_red_cells(recipe, root, "val", fold)]
-    training = CropTraining(len(TYPES), sets, augment_by(recipe), lambda net: score_red_cells(net, validation))
+    training = CropTraining(
+        build_net(recipe, len(TYPES)), sets, augment_by(recipe), lambda net: score_red_cells(net, validation)
+    )
     return train_crop_net(recipe, training, run, on_step, log_every)

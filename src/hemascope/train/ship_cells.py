@@ -9,15 +9,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hemascope.classify.conformal import conformal_spec
+from hemascope.classify.network import softmax
 from hemascope.core.errors import DataSetError
 from hemascope.core.taxonomy import CellType
 from hemascope.nets.anomaly_head import MahalanobisHead, ShippedCellNet
-from hemascope.nets.cell_net import CellNet
+from hemascope.nets.cell_encoder import CENTER_UM, EDGE_UM, CellEncoder
 from hemascope.recipes import CellTrainingRecipe
 from hemascope.stats.temperature import fit_temperature, negative_log_likelihood
-from hemascope.train.cells import augment
+from hemascope.train.cell_look import augment_by
 from hemascope.train.crop_batches import LabeledCrops, load_crops
-from hemascope.train.crop_net import predict
+from hemascope.train.crop_net import Augment, predict
 from hemascope.train.onnx_export import round_weights
 from hemascope.train.package import (
     Export,
@@ -26,6 +28,7 @@ from hemascope.train.package import (
     new_card,
     pack_model,
 )
+from hemascope.train.ship_encoder import encoder_facts
 from hemascope.zoo.card import ModelCard
 
 SHRINKAGE = 0.1
@@ -36,7 +39,9 @@ HOME_QUANTILE, AWAY_QUANTILE = 0.99, 0.95
 
 
 @torch.no_grad()
-def augmented_embeddings(net: CellNet, crops: LabeledCrops, seed: int, batch: int = 128) -> NDArray[np.float32]:
+def augmented_embeddings(
+    net: CellEncoder, crops: LabeledCrops, augment: Augment, seed: int, batch: int = 128
+) -> NDArray[np.float32]:
     """Return N x D embeddings of augmented crops: what was seen in training is wider than the bare images."""
     net.eval()
     found = []
@@ -90,7 +95,7 @@ def _sampling_weights(recipe: CellTrainingRecipe, sets: Sequence[LabeledCrops]) 
     return np.concatenate([np.full(len(c.labels), share) for share, c in zip(shares, sets, strict=True)])
 
 
-def ship_cells(recipe: CellTrainingRecipe, root: Path, net: CellNet, folder: Path, command: str) -> ModelCard:
+def ship_cells(recipe: CellTrainingRecipe, root: Path, net: CellEncoder, folder: Path, command: str) -> ModelCard:
     """Calibrate on validation splits and write the model folder.
 
     Parameters
@@ -109,11 +114,14 @@ def ship_cells(recipe: CellTrainingRecipe, root: Path, net: CellNet, folder: Pat
     round_weights(net)
     train = [load_crops(source, root, "train", recipe) for source in recipe.sources]
     validation = [load_crops(source, root, "val", recipe) for source in recipe.sources]
-    seen = np.concatenate([augmented_embeddings(net, crops, recipe.seed) for crops in train])
+    augment = augment_by(recipe.augmentation, recipe.crop_um / recipe.crop_px)
+    seen = np.concatenate([augmented_embeddings(net, crops, augment, recipe.seed) for crops in train])
     labels = np.concatenate([crops.labels for crops in train])
     head = fit_anomaly_head(seen, labels, _sampling_weights(recipe, train))
     round_weights(head)
-    outputs = [predict(net, crops.images) for crops in validation]
+    mpp = recipe.crop_um / recipe.crop_px
+    shipped = ShippedCellNet(net, head, CENTER_UM / mpp, EDGE_UM / mpp).eval()
+    outputs = [predict(shipped, crops.images) for crops in validation]
     home, truth = outputs[0], validation[0].labels
     temperature = fit_temperature(home.logits, truth)
     shares = np.bincount(truth, minlength=len(CellType)) / len(truth)
@@ -124,16 +132,16 @@ def ship_cells(recipe: CellTrainingRecipe, root: Path, net: CellNet, folder: Pat
     figures["nll_before_calibration"] = negative_log_likelihood(home.logits, truth, 1.0)
     figures["nll_after_calibration"] = negative_log_likelihood(home.logits, truth, temperature)
     spec = {
-        "crop_px": recipe.crop_px,
-        "crop_um": recipe.crop_um,
         "temperature": temperature,
         "training_shares": {t.value: float(s) for t, s in zip(CellType, shares, strict=True)},
         "anomaly_threshold": anomaly_threshold(head, [out.embeddings for out in outputs]),
+        "conformal": conformal_spec(softmax(home.logits / temperature), truth, validation[0].groups),
+        "embedding_output": 1,
+        **encoder_facts(net, recipe.crop_px, recipe.crop_um),
     }
     card = new_card("classify", recipe, spec=spec, figures=figures, command=command, root=root)
     example = torch.rand(3, 3, recipe.crop_px, recipe.crop_px) * 2
     batch = torch.export.Dim("batch", min=1, max=1024)
-    shipped = ShippedCellNet(net, head).eval()
     graph = Export(shipped, example, ("logits", "embedding", "distance"), {0: batch})
     return pack_model(folder, graph, card, describe_classifier)
 
