@@ -16,9 +16,9 @@ images/normal/b.jpg,normal,CNMC_H10,test,12,1
 
 def test_label_subject_and_split_are_read(tmp_path: Path) -> None:
     records = read_cnmc(write_set(tmp_path / "cnmc", labels=LABELS))
-    assert [(r.subject, r.blast, r.split) for r in records] == [
-        ("CNMC_16", True, "train"),
-        ("CNMC_H10", False, "test"),
+    assert [(r.subject, r.image, r.blast, r.split) for r in records] == [
+        ("CNMC_16", "CNMC_16|11", True, "train"),
+        ("CNMC_H10", "CNMC_H10|12", False, "test"),
     ]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hemascope.app import (
     bench_attributes,
+    bench_blasts,
     bench_classification,
     bench_detection,
     bench_fewshot,
@@ -320,6 +321,7 @@ BENCHMARKS: Mapping[str, Callable[[BenchmarkRequest, BenchmarkParts, Progress], 
     "fewshot": bench_fewshot.run,
     "attributes": bench_attributes.run,
     "transfer": bench_transfer.run,
+    "blasts": bench_blasts.run,
 }
 """Name to what runs it."""
 

@@ -15,21 +15,21 @@ from hemascope.app.target_cells import PBC, TARGETS, TypedCell, class_numbers, c
 from hemascope.app.transfer_variants import (
     PLAIN,
     STAINED,
+    STEPS,
     VIEWS,
-    Source,
     adapted_answers,
     learn,
     plain_answers,
 )
-from hemascope.classify.adapt import density_profile, match_density, turned
+from hemascope.classify.adapt import StainProfile, match_stain, stain_profile, turned
 from hemascope.evaluate.transfer import SourceAnswers, choose_by_others, mean_recall, pick, score_source, score_sources
 from hemascope.zoo.contamination import Seen
 
 DEFAULT_ENCODERS = ("descriptors",)
 """What is measured where no encoder is named."""
 
-CHOSEN = "adapted.chosen_by_others"
-"""The row whose variant was chosen for each source by the labels of the others alone."""
+ADAPTED = "adapted"
+"""First part of the rows whose variant was chosen for each source by the labels of the others alone."""
 
 _STAIN_CELLS = 600
 """White cells of the first laboratory by which its strength of stain is known."""
@@ -44,20 +44,16 @@ def run(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) ->
     known = [cell for cell in locate_cells(PBC, root) if cell.split == "train"]
     known = _even_sample(known, request.limit)
     targets = {name: locate_cells(name, root) for name in TARGETS}
-    measures, exposures, choices = Measures(), {}, {}
+    measures = Measures()
+    exposures: dict[str, dict[str, object]] = {}
+    choices: dict[str, dict[str, dict[str, str]]] = {}
     encoders = [parts.protocol_encoder(name) for name in request.encoders or DEFAULT_ENCODERS]
     for encoder in encoders:
         exposures[encoder.name] = describe_exposure(encoder)
         plain, adapted = answer_targets(encoder, known, targets, progress)
-        figures = {row: {name: mean_recall(told) for name, told in by.items()} for row, by in adapted.items()}
-        choices[encoder.name] = choose_by_others(figures)
-        rows = {f"plain.{row}": told for row, told in plain.items()} | {CHOSEN: pick(adapted, choices[encoder.name])}
-        for row, told in rows.items():
-            add_row(measures, f"{encoder.name}.{row}", told)
-        for row, by_source in figures.items():
-            measures.metrics[f"mean.{encoder.name}.variant.{row}.mean_recall"] = round(
-                float(np.mean(list(by_source.values()))), 6
-            )
+        for row, told in plain.items():
+            add_row(measures, f"{encoder.name}.plain.{row}", told)
+        choices[encoder.name] = {head: _add_chosen(measures, encoder.name, head, by) for head, by in adapted.items()}
     return Outcome(
         data={name: describe_set(name, root, "") for name in dict.fromkeys((PBC, *(t.split("/")[0] for t in TARGETS)))},
         n={PBC: len(known)} | {name: len(cells) for name, cells in targets.items()},
@@ -79,23 +75,33 @@ def answer_targets(
     known: list[TypedCell],
     targets: Mapping[str, tuple[TypedCell, ...]],
     progress: Progress,
-) -> tuple[Answers, Answers]:
-    """Return the plain and the adapted answers for every target source."""
+) -> tuple[Answers, dict[str, Answers]]:
+    """Return the plain answers for every target source, and the adapted ones by head."""
     labels = class_numbers(known)
     source = learn(encoder.answer_cells(known, progress).embeddings, labels)
     wanted = _stain(encoder, [cell for cell in known if cell.cell_type.value not in ("platelet", "erythroblast")])
     plain: Answers = {}
-    adapted: Answers = {}
+    adapted: dict[str, Answers] = {}
     for name, cells in targets.items():
         truth, groups = class_numbers(cells), group_names(cells)
         inputs = _inputs(encoder, cells, wanted, progress)
-        for rows, told_by in (
-            (plain, plain_answers(source, inputs[PLAIN])),
-            (adapted, _adapted(source, inputs)),
-        ):
-            for row, told in told_by.items():
-                rows.setdefault(row, {})[name] = SourceAnswers(truth, told, groups)
+        for row, told in plain_answers(source, inputs[PLAIN]).items():
+            plain.setdefault(row, {})[name] = SourceAnswers(truth, told, groups)
+        for head, variants in adapted_answers(source, inputs).items():
+            for variant, told in variants.items():
+                adapted.setdefault(head, {}).setdefault(variant, {})[name] = SourceAnswers(truth, told, groups)
     return plain, adapted
+
+
+def _add_chosen(measures: Measures, encoder: str, head: str, answers: Answers) -> dict[str, str]:
+    """Add the row of a head after adapting, and for the record every variant's mean; return what was chosen."""
+    figures = {variant: {name: mean_recall(told) for name, told in by.items()} for variant, by in answers.items()}
+    chosen = choose_by_others({name: by for name, by in figures.items() if name.split(".")[1] in STEPS})
+    add_row(measures, f"{encoder}.{ADAPTED}.{head}", pick(answers, chosen))
+    for variant, by_source in figures.items():
+        key = f"mean.{encoder}.variant.{head}.{variant}.mean_recall"
+        measures.metrics[key] = round(float(np.mean(list(by_source.values()))), 6)
+    return chosen
 
 
 def add_row(measures: Measures, row: str, told: Mapping[str, SourceAnswers]) -> None:
@@ -106,17 +112,13 @@ def add_row(measures: Measures, row: str, told: Mapping[str, SourceAnswers]) -> 
     measures.metrics[f"mean.{row}.lowest"] = round(min(mean_recall(answers) for answers in told.values()), 6)
 
 
-def _adapted(source: Source, inputs: Mapping[str, CropAnswers]) -> dict[str, NDArray[np.intp]]:
-    return adapted_answers(source, {name: answers for name, answers in inputs.items() if name != PLAIN})
-
-
 def _inputs(
-    encoder: ProtocolEncoder, cells: tuple[TypedCell, ...], wanted: NDArray[np.float64], progress: Progress
+    encoder: ProtocolEncoder, cells: tuple[TypedCell, ...], wanted: StainProfile, progress: Progress
 ) -> dict[str, CropAnswers]:
     own = _stain(encoder, list(cells))
 
     def stained(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-        return turned(match_density(pixels, own, wanted))
+        return turned(match_stain(pixels, own, wanted))
 
     return {
         PLAIN: encoder.answer_cells(cells, progress),
@@ -125,9 +127,9 @@ def _inputs(
     }
 
 
-def _stain(encoder: ProtocolEncoder, cells: list[TypedCell]) -> NDArray[np.float64]:
+def _stain(encoder: ProtocolEncoder, cells: list[TypedCell]) -> StainProfile:
     sample = _even_sample(cells, _STAIN_CELLS)
-    return density_profile([crop.pixels for crop in cut_cells(sample, encoder.crop_px, encoder.crop_um)])
+    return stain_profile([crop.pixels for crop in cut_cells(sample, encoder.crop_px, encoder.crop_um)])
 
 
 def _even_sample(cells: list[TypedCell], limit: int | None) -> list[TypedCell]:

@@ -57,8 +57,9 @@ def transfer_tables(document: Document) -> tuple[PlainTable, ...]:
         by_source = (own.text(f"{name}.{encoder}.{row}.mean_recall") for name in sources)
         rows.append((encoder, _mark(document, encoder), row, *by_source, own.text(key)))
     chosen = tuple(
-        (encoder, *(by.get(name, "") for name in sources))
-        for encoder, by in document["provenance"]["chosen_by_others"].items()
+        (encoder, head, *(by[name] for name in sources))
+        for encoder, heads in document["provenance"]["chosen_by_others"].items()
+        for head, by in heads.items()
     )
     return (
         PlainTable(
@@ -66,7 +67,7 @@ def transfer_tables(document: Document) -> tuple[PlainTable, ...]:
             ("Encoder", "Target images", "Row", *sources, "Mean"),
             tuple(rows),
         ),
-        PlainTable("Variant chosen for each source by the others' labels", ("Encoder", *sources), chosen),
+        PlainTable("Variant chosen for each source by the others' labels", ("Encoder", "Classifier", *sources), chosen),
         PlainTable(
             "Every variant's mean over the sources, for the record: nothing is chosen by this table",
             ("Encoder", "Variant", "Mean recall"),

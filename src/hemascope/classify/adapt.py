@@ -6,6 +6,7 @@ Every function takes all cells of one source together, and no label of theirs.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,8 +22,22 @@ _INSIDE = 0.2
 """Radius of the disk in which the density of a cell is measured, as a share of the crop's width."""
 
 
-def density_profile(crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
-    """Return the mean optical density, -ln(I / I0), in the middle of crops, per channel: a source's strength of stain.
+@dataclass(frozen=True, slots=True, eq=False)
+class StainProfile:
+    """How strong a source's stain is, in the middle of its crops.
+
+    Attributes
+    ----------
+    mean, deviation
+        Of the optical density -ln(I / I0), three channels each.
+    """
+
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+
+
+def stain_profile(crops: Sequence[NDArray[np.uint8]]) -> StainProfile:
+    """Return the stain of a source.
 
     Parameters
     ----------
@@ -36,23 +51,28 @@ def density_profile(crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
     """
     if not len(crops):
         raise ValueError("a source's stain needs at least one crop")
-    return np.asarray(np.mean([_density(crop)[_middle(len(crop))].mean(axis=0) for crop in crops], axis=0), np.float64)
+    inside = np.concatenate([_density(crop)[_middle(len(crop))] for crop in crops])
+    return StainProfile(inside.mean(axis=0), np.maximum(inside.std(axis=0), 1e-3))
 
 
-def match_density(crop: NDArray[np.uint8], own: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Return a crop whose stain is as strong as another source's: densities times wanted / own, per channel.
+def match_stain(crop: NDArray[np.uint8], own: StainProfile, wanted: StainProfile) -> NDArray[np.uint8]:
+    r"""Return a crop whose densities have another source's mean and deviation, per channel.
 
-    Background stays background (0 times anything), which a shift of the mean would not grant.
+    :math:`d' = s d + (\mu_w - s \mu_o) \min(2 d / \mu_o, 1)` with :math:`s = \sigma_w / \sigma_o`: Reinhard's matching
+    (2001) in optical density, but for what is fainter than half of the mean, where the shift fades, so that background
+    stays background.
 
     Parameters
     ----------
     crop
         S x S x 3 uint8.
     own, wanted
-        As ``density_profile`` returns them for the crop's source and for the other one.
+        Stain of the crop's source and of the other one.
     """
-    density = _density(crop) * (wanted / np.maximum(own, 1e-3))
-    return np.round(np.exp(-density) * 255).astype(np.uint8)
+    density, scale = _density(crop), wanted.deviation / own.deviation
+    faded = np.minimum(2 * density / np.maximum(own.mean, 1e-3), 1.0)
+    moved = scale * density + (wanted.mean - scale * own.mean) * faded
+    return np.round(np.exp(-np.maximum(moved, 0.0)) * 255).astype(np.uint8)
 
 
 def turned(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
@@ -61,54 +81,70 @@ def turned(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     return [np.ascontiguousarray(np.rot90(side, turns)) for side in sides for turns in range(4)]
 
 
-def align_covariance(source: ArrayLike, target: ArrayLike, shrinkage: float = 0.1) -> NDArray[np.float64]:
-    r"""Return the target's embeddings brought to the mean and covariance of the source's (CORAL: Sun et al., 2016).
-
-    :math:`z' = (z - \mu_t) C_t^{-1/2} C_s^{1/2} + \mu_s`, with covariances shrunk toward a multiple of the identity.
-    Target and source are then taken to hold the same types in like shares, which is never quite so.
-
-    Parameters
-    ----------
-    source, target
-        N x D and M x D.
-    shrinkage
-        0 to 1; with 1 only means and the overall deviation are matched.
-    """
-    known, asked = np.asarray(source, np.float64), np.asarray(target, np.float64)
-    to_white = _power(_covariance(asked, shrinkage), -0.5)
-    from_white = _power(_covariance(known, shrinkage), 0.5)
-    aligned: NDArray[np.float64] = (asked - asked.mean(axis=0)) @ to_white @ from_white + known.mean(axis=0)
-    return aligned
-
-
 def estimate_prior(
     log_p: NDArray[np.float64], trained: ArrayLike, strength: float = 0.0, steps: int = 100
 ) -> NDArray[np.float64]:
     r"""Return the shares of the classes among new cells, by expectation maximization (Saerens et al., 2002).
 
     Each step takes the mean of :math:`p(c | x) \propto p_0(c | x)\, \pi_c / \pi^0_c`. Left alone it starves rare
-    classes wherever the classifier is unsure of them, so ``strength`` adds that many cells of each possible class.
+    classes wherever the classifier is unsure of them, so ``strength`` cells are added, shared out as ``trained`` is.
 
     Parameters
     ----------
     log_p
         N x K log probabilities under ``trained``.
     trained
-        K shares, 0 for a class that cannot occur.
+        K shares, positive.
     strength
-        Pseudo-count of a symmetric prior, 0 or more.
+        Pseudo-count, 0 or more.
     steps
         Of the iteration.
     """
     start = np.asarray(trained, np.float64)
-    possible = start > 0
-    shares: NDArray[np.float64] = start / start.sum()
-    likelihood = np.where(possible, np.exp(log_p) / np.where(possible, start, 1.0), 0.0)
+    start = start / start.sum()
+    likelihood, shares = np.exp(log_p) / start, start
     for _ in range(steps):
         joint = likelihood * shares
-        counts = (joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-300)).sum(axis=0) + strength * possible
-        shares = counts / counts.sum()
-    return shares
+        counts = (joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-300)).sum(axis=0) + strength * start
+        shares = np.asarray(counts / counts.sum(), np.float64)
+    return np.asarray(shares, np.float64)
+
+
+def balance_answers(
+    log_p: NDArray[np.float64],
+    shares: ArrayLike,
+    *,
+    strength: float = 0.7,
+    temperature: float = 2.0,
+    steps: int = 50,
+) -> NDArray[np.float64]:
+    r"""Return log probabilities whose mean over the cells of a source is moved toward stated shares.
+
+    In another laboratory a network leans to some types and away from others; the lean shows in the mean of its answers,
+    without any label. Answers are softened by the temperature; biases :math:`b_c` by which the mean of
+    :math:`\mathrm{softmax}(\log p + b)` has the stated shares are found by iteration, and ``strength`` times b is
+    added: 1 forces the shares, and would be wrong where types are truly unequal; 0 leaves the answers.
+
+    Parameters
+    ----------
+    log_p
+        N x K.
+    shares
+        K, positive.
+    strength
+        0 to 1.
+    temperature
+        Above 0.
+    steps
+        Of the iteration, each half the way in the log.
+    """
+    wanted = np.log(np.asarray(shares, np.float64) / np.sum(shares))
+    soft = log_softmax(log_p / temperature)
+    bias = np.zeros(len(wanted))
+    for _ in range(steps if len(soft) else 0):
+        mean = np.exp(log_softmax(soft + bias)).mean(axis=0)
+        bias += 0.5 * (wanted - np.log(np.maximum(mean, 1e-9)))
+    return log_softmax(soft + strength * bias)
 
 
 def reweigh(log_p: NDArray[np.float64], factors: ArrayLike) -> NDArray[np.float64]:
@@ -178,17 +214,3 @@ def _density(crop: NDArray[np.uint8]) -> NDArray[np.float64]:
 def _middle(side: int) -> NDArray[np.bool_]:
     offsets = np.arange(side) - (side - 1) / 2
     return np.asarray(np.hypot(*np.meshgrid(offsets, offsets)) <= _INSIDE * side)
-
-
-def _covariance(values: NDArray[np.float64], shrinkage: float) -> NDArray[np.float64]:
-    centered = values - values.mean(axis=0)
-    plain = centered.T @ centered / len(values)
-    size = len(plain)
-    shrunk: NDArray[np.float64] = (1 - shrinkage) * plain + shrinkage * np.trace(plain) / size * np.eye(size)
-    return shrunk
-
-
-def _power(matrix: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:
-    values, vectors = np.linalg.eigh(matrix)
-    powered: NDArray[np.float64] = (vectors * np.maximum(values, 1e-9 * values.max()) ** exponent) @ vectors.T
-    return powered

@@ -21,7 +21,9 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="detection, segmentation, classification, redcells, attributes, speed or report."
+            metavar="NAME",
+            help="detection, segmentation, classification, redcells, attributes, "
+            "fewshot, transfer, blasts, speed or report.",
         ),
     ],
     data: Annotated[

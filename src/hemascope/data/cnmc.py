@@ -36,6 +36,8 @@ class BlastRecord:
         Path relative to the set's folder, with ``/``.
     subject
         Whose cell it is; results must not mix a subject over training and test.
+    image
+        Which image of that subject it was cut from; cells of one image are alike.
     blast
         Whether the subject has acute lymphoblastic leukemia: every cell of such a subject is a labeled blast, so this
         is the label of the cell and of the subject at once.
@@ -46,6 +48,7 @@ class BlastRecord:
     path: Path
     name: str
     subject: str
+    image: str
     blast: bool
     split: str
 
@@ -59,12 +62,13 @@ def read_cnmc(folder: Path) -> tuple[BlastRecord, ...]:
         If the table is absent or malformed, or a subject sits in two splits or has two labels.
     """
     records = []
-    for row in read_table(folder / "labels.csv", ("path", "label", "patient_id", "split")):
+    for row in read_table(folder / "labels.csv", ("path", "label", "patient_id", "split", "image_id")):
         label = row.text("label")
         if label not in _BLAST:
             raise row.error(f"column 'label' holds '{label}', not one of {', '.join(_BLAST)}")
+        subject, image = row.text("patient_id"), row.text("image_id")
         records.append(
-            BlastRecord(row.file(folder), row.name(), row.text("patient_id"), _BLAST[label], row.text("split"))
+            BlastRecord(row.file(folder), row.name(), subject, f"{subject}|{image}", _BLAST[label], row.text("split"))
         )
     first: dict[str, BlastRecord] = {}
     for record in records:
