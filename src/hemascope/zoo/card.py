@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from hemascope.core.errors import WeightsError
 
 GRAPH_FILE = "model.onnx"
+GRAPH_DATA_FILE = "model.onnx.data"
+"""Weights of a graph that are too large for the file of the graph itself."""
 TENSORS_FILE = "model.safetensors"
 CARD_FILE = "model.json"
 

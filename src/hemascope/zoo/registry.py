@@ -23,8 +23,8 @@ DINOBLOOM_TERMS = (
     "of blood and marrow, whose own terms are not all as free."
 )
 NON_COMMERCIAL = (
-    "CC-BY-NC-ND-4.0 and the conditions of its page: non-commercial academic research only, with attribution; no "
-    "redistribution of the weights or of what derives from them, models trained on its outputs included; each user "
+    "CC-BY-NC-ND-4.0 and the conditions of its page: non-commercial academic research with attribution. No commercial "
+    "use of it or of what derives from it, models trained on its outputs included; no redistribution. Each user "
     "registers there with an institutional address and is let in by its makers."
 )
 UNKNOWN_TERMS = "The license stands on the page of the weights: read it there first."
