@@ -22,8 +22,8 @@ def bench(
         str,
         typer.Argument(
             metavar="NAME",
-            help="detection, segmentation, classification, redcells, attributes, "
-            "fewshot, transfer, blasts, speed or report.",
+            help="detection, segmentation, classification, redcells, conformal, attributes, "
+            "fewshot, transfer, blasts, leukemia, speed or report.",
         ),
     ],
     data: Annotated[
