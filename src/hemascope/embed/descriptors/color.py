@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hemascope.embed.descriptors.descriptor import Descriptor
-from hemascope.embed.descriptors.regions import CellView, Map, Mask, distance_to
+from hemascope.embed.descriptors.regions import CellView, Map, Mask, inner_distance
 
 FAMILY = "color"
 CHANNELS = ("red", "green", "blue")
@@ -66,7 +66,7 @@ def cytoplasm_or_rim(view: CellView) -> Mask:
     cytoplasm = view.cytoplasm
     if cytoplasm.sum() * view.mpp**2 >= MIN_CYTOPLASM_UM2:
         return cytoplasm
-    rim = view.cell & (distance_to(~view.cell) * view.mpp <= RIM_UM)
+    rim = view.cell & (inner_distance(view.cell) * view.mpp <= RIM_UM)
     return rim if rim.any() else view.cell
 
 

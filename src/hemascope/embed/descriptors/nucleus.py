@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from hemascope.embed.descriptors.descriptor import Descriptor
-from hemascope.embed.descriptors.regions import CellView, Map, Mask
+from hemascope.embed.descriptors.regions import CellView, Map, Mask, inner_distance
 from hemascope.embed.descriptors.shapes import (
     circularity,
     contours_of,
@@ -70,7 +70,8 @@ DESCRIPTORS = (
 
 def measure(view: CellView) -> dict[str, float]:
     """Return the descriptors of this family by name."""
-    mpp, mask = view.mpp, view.nucleus
+    mpp, window = view.mpp, _bounds(view.nucleus)
+    mask, depth = view.nucleus[window], view.depth[window]
     pixels = float(mask.sum())
     contours = contours_of(mask)
     perimeter = perimeter_of(contours)
@@ -89,20 +90,18 @@ def measure(view: CellView) -> dict[str, float]:
         "nucleus_radius_variation": radius_variation(contours[0], (x, y)),
         "nucleus_center_filled": _filling(mask, (x, y), 0.3 * radius),
     }
-    values |= _lobes(mask, radius, mpp) | _concavities(mask, hull, mpp)
+    values |= _lobes(mask, depth, radius, mpp) | _concavities(mask, hull, mpp)
     values |= {f"nucleus_hu_{k + 1}": value for k, value in enumerate(hu_moments(mask, 4))}
     magnitudes = fourier_magnitudes(contours[0], ORDERS)
     return values | {f"nucleus_fourier_{k:+d}": value for k, value in zip(ORDERS, magnitudes, strict=True)}
 
 
-def inner_distance(mask: Mask) -> Map:
-    """Return each pixel's distance to the nearest pixel outside, at least 1 inside, as if all beyond were outside."""
-    padded = np.pad(mask, 1).astype(np.uint8)
-    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1], np.float32)
+def _bounds(mask: Mask) -> tuple[slice, slice]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-def _lobes(mask: Mask, radius: float, mpp: float) -> dict[str, float]:
-    depth = inner_distance(mask)
+def _lobes(mask: Mask, depth: Map, radius: float, mpp: float) -> dict[str, float]:
     deepest = float(depth.max())
     sizes = _part_sizes(mask)
     whole = _count(mask, mpp)

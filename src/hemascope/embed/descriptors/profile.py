@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hemascope.embed.descriptors.descriptor import Descriptor
-from hemascope.embed.descriptors.nucleus import inner_distance
-from hemascope.embed.descriptors.regions import CellView, distance_to
+from hemascope.embed.descriptors.regions import CellView
 from hemascope.embed.descriptors.shapes import ellipse_axes
 
 FAMILY = "profile"
@@ -50,19 +50,31 @@ DESCRIPTORS = (
 
 def measure(view: CellView) -> dict[str, float]:
     """Return the descriptors of this family by name."""
-    edge = (distance_to(view.nucleus) - inner_distance(view.nucleus)) * view.mpp
+    edge = (view.outside - view.depth) * view.mpp
     _, _, x, y = ellipse_axes(view.nucleus)
     rows, columns = np.ogrid[: edge.shape[0], : edge.shape[1]]
     away = np.hypot(columns - x, rows - y) * view.mpp
     values: dict[str, float] = {}
-    fallback = view.density[view.nucleus].mean(axis=0)
-    for band in BANDS_UM:
-        inside = (edge > band[0]) & (edge <= band[1])
-        mean = view.density[inside].mean(axis=0) if inside.any() else fallback
-        values |= {f"band_{_band_name(band)}_{c}": float(m) for c, m in zip(CHANNELS, mean, strict=True)}
-    for ring in RINGS_UM:
-        inside = (away >= ring[0]) & (away < ring[1])
-        mean = view.density[inside].mean(axis=0) if inside.any() else fallback
-        values |= {f"ring_{ring[1]:g}um_{c}": float(m) for c, m in zip(CHANNELS, mean, strict=True)}
-        values[f"ring_{ring[1]:g}um_nucleus"] = float(view.nucleus[inside].mean()) if inside.any() else 0.0
+    # A band holds its upper limit, a ring its lower one.
+    by_band = np.searchsorted([band[0] for band in BANDS_UM] + [BANDS_UM[-1][1]], edge.ravel(), side="left") - 1
+    by_ring = np.searchsorted([ring[0] for ring in RINGS_UM] + [RINGS_UM[-1][1]], away.ravel(), side="right") - 1
+    for band, mean in zip(BANDS_UM, _means(view, by_band, len(BANDS_UM)), strict=True):
+        values |= {f"band_{_band_name(band)}_{c}": float(m) for c, m in zip(CHANNELS, mean, strict=False)}
+    for ring, mean in zip(RINGS_UM, _means(view, by_ring, len(RINGS_UM)), strict=True):
+        values |= {f"ring_{ring[1]:g}um_{c}": float(m) for c, m in zip(CHANNELS, mean, strict=False)}
+        values[f"ring_{ring[1]:g}um_nucleus"] = float(mean[3])
     return values
+
+
+def _means(view: CellView, parts: NDArray[np.intp], count: int) -> NDArray[np.float64]:
+    """Return count x 4 means over parts: density of red, green, blue, and share of nucleus.
+
+    A part without pixels has the nucleus's densities and no nucleus.
+    """
+    used = (parts >= 0) & (parts < count)
+    kept = parts[used]
+    pixels = np.bincount(kept, minlength=count)
+    columns = [view.density[..., channel].ravel()[used] for channel in range(3)] + [view.nucleus.ravel()[used]]
+    sums = np.stack([np.bincount(kept, weights=column, minlength=count) for column in columns], axis=1)
+    instead = np.append(view.density[view.nucleus].mean(axis=0), 0.0)
+    return np.where(pixels[:, None] > 0, sums / np.maximum(pixels, 1)[:, None], instead)

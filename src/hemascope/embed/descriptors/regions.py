@@ -57,6 +57,9 @@ class CellView:
         H x W x 3 float32 optical density -log10(I / I0) of red, green, blue, around the cell; 0 is background.
     nucleus, cell
         H x W masks in the same part of the crop; the nucleus is not empty and lies inside the cell.
+    outside, depth
+        H x W float32: each pixel's distance to the nucleus, 0 inside; and inside it the distance to the nearest pixel
+        outside, at least 1. In pixels.
     red_cells
         Median density, red, green, blue, of what is stained away from the cell; 0 where there is nothing.
     mpp
@@ -68,6 +71,8 @@ class CellView:
     density: Map
     nucleus: Mask
     cell: Mask
+    outside: Map
+    depth: Map
     red_cells: Map
     mpp: float
     found: bool
@@ -92,11 +97,20 @@ def view_cell(pixels: NDArray[np.uint8], mpp: float) -> CellView:
     smooth = np.asarray(cv2.GaussianBlur(density, (0, 0), max(0.25 / mpp, 0.4)), np.float32)
     nucleus, found = find_nucleus(smooth, mpp)
     foreground = find_foreground(smooth)
-    cell = find_cell(smooth, nucleus, foreground, mpp)
+    outside = distance_to(nucleus)
+    cell = find_cell(smooth, nucleus, foreground, outside * np.float32(mpp), mpp)
     around = density_around(density, foreground, cell, mpp)
     window = _window(cell, mpp)
+    inside = nucleus[window].copy()
     return CellView(
-        np.ascontiguousarray(density[window]), nucleus[window].copy(), cell[window].copy(), around, mpp, found
+        density=np.ascontiguousarray(density[window]),
+        nucleus=inside,
+        cell=cell[window].copy(),
+        outside=outside[window],
+        depth=inner_distance(inside),
+        red_cells=around,
+        mpp=mpp,
+        found=found,
     )
 
 
@@ -188,13 +202,15 @@ def find_foreground(smooth: Map) -> Mask:
     return filled(mean > level, mean.size)
 
 
-def find_cell(smooth: Map, nucleus: Mask, foreground: Mask, mpp: float) -> Mask:
-    """Return the whole cell: foreground nearer to the nucleus than to the core of any other object."""
-    to_nucleus = distance_to(nucleus) * mpp
+def find_cell(smooth: Map, nucleus: Mask, foreground: Mask, to_nucleus: Map, mpp: float) -> Mask:
+    """Return the whole cell: foreground nearer to the nucleus than to the core of any other object.
+
+    ``to_nucleus`` is each pixel's distance to the nucleus in um.
+    """
     near = foreground & (to_nucleus <= CELL_REACH_UM)
     purple = 0.5 * (smooth[..., 0] + smooth[..., 1]) - smooth[..., 2]
     others = foreground & (to_nucleus > 1.0)
-    depth = cv2.distanceTransform(others.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) * mpp
+    depth = distance_inside(others) * mpp
     beside = foreground & (to_nucleus > CELL_REACH_UM)
     reference = float(np.median(purple[beside])) if beside.sum() * mpp**2 > 10 else 0.0
     cores = others & (purple < reference + 0.035) & (depth > 0.8)
@@ -244,7 +260,22 @@ def filled(mask: Mask, most: float) -> Mask:
 
 def distance_to(mask: Mask) -> Map:
     """Return each pixel's distance to a mask in pixels, 0 inside."""
-    return np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
+    return distance_inside(~mask)
+
+
+def distance_inside(mask: Mask) -> Map:
+    """Return each pixel's distance in pixels to the nearest one outside a mask, 0 outside.
+
+    Squares of distances between pixels are whole numbers; rounded to these, the answer is the same each time, while the
+    last digit of the library's depends on where its image lies in memory.
+    """
+    rough = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(np.sqrt(np.rint(rough * rough)), np.float32)
+
+
+def inner_distance(mask: Mask) -> Map:
+    """Return each pixel's distance to the nearest pixel outside, at least 1 inside, as if all beyond were outside."""
+    return distance_inside(np.pad(mask, 1))[1:-1, 1:-1]
 
 
 def center_distance(shape: tuple[int, ...]) -> Map:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from hemascope.embed.descriptors.descriptor import Descriptor
-from hemascope.embed.descriptors.regions import CellView, distance_to
+from hemascope.embed.descriptors.regions import CellView
 from hemascope.embed.descriptors.shapes import (
     circularity,
     contours_of,
@@ -56,7 +56,7 @@ def measure(view: CellView) -> dict[str, float]:
     _, _, nucleus_x, nucleus_y = ellipse_axes(view.nucleus)
     hu = hu_moments(view.cell, 2)
     cytoplasm = view.cytoplasm
-    width = float(distance_to(view.nucleus)[cytoplasm].mean()) if cytoplasm.any() else 0.0
+    width = float(view.outside[cytoplasm].mean()) if cytoplasm.any() else 0.0
     return {
         "cell_area": pixels * mpp**2,
         "cell_perimeter": perimeter * mpp,
