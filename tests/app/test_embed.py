@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from embedding_parts import DIMENSION, ClassifierEncoder, write_fields, write_single_cells
+from numpy.typing import NDArray
 from PIL import Image
 
 from hemascope import wiring
@@ -18,8 +20,9 @@ from hemascope.app.analyzer import Analyzer
 from hemascope.app.embed import ENCODED_AT_ONCE, EmbedSummary
 from hemascope.app.embed_request import EmbedRequest, embed_images, request_images
 from hemascope.cells.crop import crop_cell
+from hemascope.core.cell import CellCrop
 from hemascope.core.embedding import encoder_digest
-from hemascope.core.errors import DataSetError, InputError, NoImagesError, OutlineError, RecipeError
+from hemascope.core.errors import DataSetError, InputError, NoImagesError, OutlineError, RecipeError, WeightsError
 from hemascope.core.taxonomy import CellKind
 from hemascope.core.units import Microns
 from hemascope.export.columns import COLUMNS
@@ -294,6 +297,18 @@ def test_contradictions_are_refused(
 ) -> None:
     with pytest.raises(error, match=said):
         request_images(replace(request_, **changes), ClassifierEncoder().spec, wiring.build_analyzer)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_an_encoder_that_gives_no_numbers_leaves_nothing(request_: EmbedRequest, wrong: float) -> None:
+    class Broken(ClassifierEncoder):
+        def encode(self, crops: Sequence[CellCrop]) -> NDArray[np.float32]:
+            return np.where(super().encode(crops) > 0, np.float32(wrong), 0)
+
+    with pytest.raises(WeightsError, match="not finite"):
+        run(request_, Broken())
+    assert not list(request_.out.glob("store/*/*.npz"))
+    assert not (request_.out / "embeddings.h5ad").exists()
 
 
 def test_a_format_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hemascope.core.cell import CellCrop
 from hemascope.core.embedding import Embeddings, encoder_digest
-from hemascope.core.errors import InputError, NoImagesError
+from hemascope.core.errors import InputError, NoImagesError, WeightsError
 from hemascope.core.feature_bag import FeatureBag
 from hemascope.core.ports import Encoder
 from hemascope.core.report import FailedInput
@@ -237,7 +237,13 @@ class _Run:
 
     def _batches(self, crops: Iterator[CellCrop]) -> Iterator[NDArray[np.float32]]:
         while batch := list(islice(crops, ENCODED_AT_ONCE)):
-            yield self._encoder.encode(batch)
+            values = self._encoder.encode(batch)
+            if values.shape != (len(batch), self._encoder.spec.dimension) or not np.isfinite(values).all():
+                raise WeightsError(
+                    f"the encoder {self._encoder.identity.name} gives {values.shape} for {len(batch)} cells, or numbers "
+                    "that are not finite; choose another one"
+                )
+            yield values
 
 
 def _cut(images: Sequence[CellImage | FailedInput]) -> tuple[dict[str, Cropped], dict[str, FailedInput]]:

@@ -2,7 +2,7 @@
 
 A shard is an ``.npz`` file that numpy opens: ``values`` (N x D float32), one array ``column.NAME`` a fact of the rows,
 ``key``, and ``sha256`` over all of them. It is written aside and put in place in one step, so that it is whole or not
-there; runs that write the same shard at once write the same content.
+there. Of runs that write the same shard at once the last one's stays; both are right.
 """
 
 from __future__ import annotations
