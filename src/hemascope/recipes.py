@@ -385,9 +385,12 @@ class CellTrainingRecipe(CropTrainingRecipe):
         Two crops and their labels are mixed, by Beta(mixup, mixup); 0 for never (Zhang et al., ICLR 2018).
     start
         Model folder whose encoder training starts from; None for none.
+    encoder
+        Name under which its encoder is packed besides, without the head; None for not at all.
     """
 
     kind: Literal["cells"] = "cells"
+    encoder: str | None = None
     crop_um: Positive = 32.0
     network: EncoderSize = EncoderSize()
     augmentation: CropAugmentation = CropAugmentation()
@@ -460,7 +463,7 @@ class LeukemiaTrainingRecipe(TrainingRecipe):
     Attributes
     ----------
     input_px
-        Side of the input in pixels; a multiple of the transformer's patch.
+        Side of the input in pixels, 64 or more; a multiple of the transformer's patch.
     width, last_stride
         Of the backbone; see ``nets.resnet.ResNet50``. 64 and 2 are the published network.
     pooling
@@ -488,7 +491,7 @@ class LeukemiaTrainingRecipe(TrainingRecipe):
     """
 
     kind: Literal["leukemia"] = "leukemia"
-    input_px: Count = 224
+    input_px: Annotated[int, Field(ge=64)] = 224
     width: Annotated[int, Field(gt=0, le=64)] = 64
     last_stride: Annotated[int, Field(ge=1, le=2)] = 2
     pooling: Literal["mean", "mean_max"] = "mean"

@@ -149,7 +149,7 @@ def crops(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_a_cell_model_goes_from_recipe_to_graph(crops: Path, tmp_path: Path) -> None:
-    recipe = cell_recipe(30, sources=({"data_set": "pbc_acevedo_128"},))
+    recipe = cell_recipe(30, sources=({"data_set": "pbc_acevedo_128"},), encoder="bare")
     command = "hemascope train cells small.toml"
     folder = train_cell_classifier(recipe, crops, tmp_path / "run", tmp_path / "model", command, ignore)
     card = read_card(folder)
@@ -162,6 +162,11 @@ def test_a_cell_model_goes_from_recipe_to_graph(crops: Path, tmp_path: Path) -> 
     assert "10.1016/j.dib.2020.105474" in (folder / "README.md").read_text()
     logits, embedding, distance = OnnxGraph(folder, card).run(np.zeros((5, 3, 32, 32), np.float32))
     assert (logits.shape, embedding.shape, distance.shape) == ((5, 8), (5, 16), (5,))
+    assert card.spec["conformal"]["cells"] == 24
+    bare = read_card(tmp_path / "bare")
+    assert (bare.task, bare.name, bare.spec["labels_seen"]) == ("embed", "bare", ["pbc_acevedo_128"])
+    (alone,) = OnnxGraph(tmp_path / "bare", bare).run(np.zeros((5, 3, 32, 32), np.float32))
+    assert alone == pytest.approx(embedding, abs=5e-3)
 
 
 @pytest.mark.slow

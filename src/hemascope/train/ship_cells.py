@@ -28,7 +28,7 @@ from hemascope.train.package import (
     new_card,
     pack_model,
 )
-from hemascope.train.ship_encoder import encoder_facts
+from hemascope.train.ship_encoder import encoder_facts, ship_bare_encoder
 from hemascope.zoo.card import ModelCard
 
 SHRINKAGE = 0.1
@@ -103,7 +103,7 @@ def ship_cells(recipe: CellTrainingRecipe, root: Path, net: CellEncoder, folder:
     net
         Trained; its large weights are rounded to half precision in place.
     folder
-        Where the model goes; an older one is replaced.
+        Where the model goes; an older one is replaced. The bare encoder, if the recipe names one, goes beside it.
     command
         What was run, for the card.
 
@@ -143,7 +143,10 @@ def ship_cells(recipe: CellTrainingRecipe, root: Path, net: CellEncoder, folder:
     example = torch.rand(3, 3, recipe.crop_px, recipe.crop_px) * 2
     batch = torch.export.Dim("batch", min=1, max=1024)
     graph = Export(shipped, example, ("logits", "embedding", "distance"), {0: batch})
-    return pack_model(folder, graph, card, describe_classifier)
+    whole = pack_model(folder, graph, card, describe_classifier)
+    if recipe.encoder is not None:
+        ship_bare_encoder(whole, recipe.encoder, net, folder.with_name(recipe.encoder))
+    return whole
 
 
 def describe_classifier(card: ModelCard) -> str:

@@ -43,7 +43,7 @@ def encoder_facts(net: CellEncoder, crop_px: int, crop_um: float) -> dict[str, o
 def ship_encoder(
     recipe: EncoderTrainingRecipe, root: Path, net: CellEncoder, run: Path, folder: Path, command: str
 ) -> ModelCard:
-    """Write the model folder.
+    """Write the model folder of an encoder that was trained without labels.
 
     Parameters
     ----------
@@ -60,9 +60,35 @@ def ship_encoder(
     validations = [row["validation"] for row in RunLog(run).rows() if "validation" in row]
     spec = encoder_facts(net, recipe.crop_px, recipe.crop_um) | {"labels_seen": []}
     card = new_card("embed", recipe, spec=spec, figures=validations[-1], command=command, root=root)
-    example = torch.rand(3, 3, recipe.crop_px, recipe.crop_px) * 2
+    return pack_encoder(net, card, folder)
+
+
+def ship_bare_encoder(classifier: ModelCard, name: str, net: CellEncoder, folder: Path) -> ModelCard:
+    """Write the encoder inside a classifier as a model of its own, without the head.
+
+    Parameters
+    ----------
+    classifier
+        Card of the classifier, which tells how the weights came to be.
+    name
+        Of the encoder.
+    net
+        Trained, its large weights rounded.
+    folder
+        Where the model goes; an older one is replaced.
+    """
+    names = ("dimension", "crop_px", "crop_um", "transform", "stain")
+    spec = {key: classifier.spec[key] for key in names} | {"labels_seen": sorted(classifier.training.data)}
+    card = classifier.model_copy(update={"task": "embed", "name": name, "spec": spec, "validation": {}, "files": {}})
+    return pack_encoder(net, card, folder)
+
+
+def pack_encoder(net: CellEncoder, card: ModelCard, folder: Path) -> ModelCard:
+    """Write graph, tensors and card of an encoder; return the card as written."""
+    side = int(card.spec["crop_px"])
     batch = torch.export.Dim("batch", min=1, max=1024)
-    return pack_model(folder, Export(ShippedEncoder(net).eval(), example, ("embedding",), {0: batch}), card, _describe)
+    graph = Export(ShippedEncoder(net).eval(), torch.rand(3, 3, side, side) * 2, ("embedding",), {0: batch})
+    return pack_model(folder, graph, card, _describe)
 
 
 def _describe(card: ModelCard) -> str:
@@ -77,7 +103,7 @@ tags: [hematology, blood-smear, image-feature-extraction]
 # {card.name} {card.version}
 
 Embeds one cell in a crop of {card.spec["crop_um"]:g} um, {card.spec["crop_px"]} px, into {card.spec["dimension"]}
-numbers. Trained without labels (SimCLR). Research use only.
+numbers, {_teaching(card)}. Research use only.
 
 {describe_data(card)}
 
@@ -89,3 +115,8 @@ numbers. Trained without labels (SimCLR). Research use only.
 
 {describe_credits(card)}
 """
+
+
+def _teaching(card: ModelCard) -> str:
+    seen = ", ".join(card.spec["labels_seen"])
+    return f"trained on the labels of {seen}" if seen else "trained without labels (SimCLR)"

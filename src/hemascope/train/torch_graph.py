@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,12 +14,18 @@ from torch import Tensor, nn
 
 from hemascope.core.errors import RecipeError, WeightsError
 from hemascope.core.provenance import ModelIdentity
-from hemascope.nets.vit import VIT_SIZES, VisionTransformer
+from hemascope.nets.cell_encoder import CellEncoder, EncoderShape
 from hemascope.train.package import load_tensors
+from hemascope.train.published_nets import build_published
+from hemascope.train.ship_encoder import ShippedEncoder
 from hemascope.zoo.card import TENSORS_FILE, ModelCard
 from hemascope.zoo.onnx_graph import verified_bytes
+from hemascope.zoo.registry import encoder_entry
 
 PRECISIONS = ("fp32", "bf16")
+
+_PREFIX = "net."
+"""Of the tensors of the encoder in a model folder of ours; a classifier has others besides."""
 
 
 class TorchGraph:
@@ -78,39 +85,38 @@ def load_torch_graph(folder: Path, card: ModelCard, precision: str = "fp32", thr
         If the tensors are missing, have another digest than the card says, or are of a layout not known here.
     """
     sha256 = card.files.get(TENSORS_FILE, "")
-    module = module_of(load(verified_bytes(folder / TENSORS_FILE, sha256)), str(folder / TENSORS_FILE))
+    module = module_of(card, load(verified_bytes(folder / TENSORS_FILE, sha256)), str(folder / TENSORS_FILE))
     identity = ModelIdentity(card.name, card.version, sha256, f"torch-cpu-{precision}", card.license)
     return TorchGraph(module, identity, precision, threads)
 
 
-def module_of(state: Mapping[str, Tensor], name: str) -> nn.Module:
-    """Return the network whose tensors these are; ``name`` says of which file in an error.
+def module_of(card: ModelCard, state: Mapping[str, Tensor], name: str) -> nn.Module:
+    """Return the network of a card with these tensors; ``name`` says of which file in an error.
+
+    Of a classifier of ours: logits and embedding, without the distance from what was seen.
 
     Raises
     ------
     WeightsError
-        If no layout in ``LAYOUTS`` has all of these tensors and no other.
+        If the card tells of no network known here, or the tensors are of another.
+    MissingExtraError
+        If the package that the network comes from is not installed.
     """
-    for mark, build in LAYOUTS.items():
-        if mark in state:
-            module = build(state)
-            try:
-                load_tensors(module, dict(state))
-            except RuntimeError:
-                continue
-            return module
-    raise WeightsError(f"{name}: tensors of a network that torch is not told of here; choose another backend")
+    if card.origin is not None:
+        entry = encoder_entry(card.origin.name)
+        return build_published(entry.layout, entry.architecture, dict(state), name)
+    try:
+        size: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in _network(card).items()}
+        net = CellEncoder(len(state["net.head.bias"]), EncoderShape(**size))
+        load_tensors(net, {key[len(_PREFIX) :]: value for key, value in state.items() if key.startswith(_PREFIX)})
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise WeightsError(
+            f"{name}: tensors of a network that torch is not told of here ({type(error).__name__}: {error}); "
+            "choose another backend"
+        ) from error
+    return ShippedEncoder(net) if card.task == "embed" else net
 
 
-def _vit(state: Mapping[str, Tensor]) -> nn.Module:
-    width = state["pos_embed"].shape[2]
-    fitting = [size for size in VIT_SIZES.values() if size.dimension == width]
-    if not fitting:
-        raise WeightsError(f"a transformer of width {width} is none of the published sizes; choose another backend")
-    return VisionTransformer(fitting[0])
-
-
-LAYOUTS: dict[str, Callable[[Mapping[str, Tensor]], nn.Module]] = {
-    "patch_embed.proj.weight": _vit,
-}
-"""A tensor by which a network is known, to what builds it."""
+def _network(card: ModelCard) -> dict[str, Any]:
+    """Return the size in the recipe that a network was trained by."""
+    return dict(card.training.recipe["network"])
