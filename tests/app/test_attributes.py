@@ -1,0 +1,153 @@
+"""Attributes from cells painted so that every answer can be seen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hemascope.app.attribute_cells import QUESTIONS, examples_of, of_split, open_answered_cells
+from hemascope.app.attribute_tables import attribute_tables
+from hemascope.app.attribute_training import fit_choice, open_attributes, train_attributes
+from hemascope.app.bench_attributes import run
+from hemascope.app.bench_request import BenchmarkParts, BenchmarkRequest
+from hemascope.app.protocol_encoder import CropAnswers, ProtocolEncoder
+from hemascope.core.errors import DataSetError, RecipeError, WeightsError
+from hemascope.core.provenance import ModelIdentity
+from hemascope.core.taxonomy import CellType
+from hemascope.data.pbc_full import ATTRIBUTED_TYPES, ATTRIBUTES, SUBTYPES
+from hemascope.recipes import AttributeTrainingRecipe
+from hemascope.zoo.card import read_card
+from hemascope.zoo.contamination import Seen
+
+SPLITS = ("train", "train", "train", "val", "val", "test")
+LEVELS = 6
+"""A painted cell is an even gray in one of six levels; answers follow the level."""
+
+
+def level_encoder(name: str, sha256: str = "1" * 64) -> ProtocolEncoder:
+    def answer(crops) -> CropAnswers:
+        levels = np.array([crop.pixels[8, 8, 0] // 40 for crop in crops], np.int64)
+        return CropAnswers(np.eye(LEVELS, dtype=np.float32)[levels], None)
+
+    identity = ModelIdentity(name, "1", sha256, "numpy", "Apache-2.0")
+    return ProtocolEncoder(name, identity, 16, 32.0, answer, lambda _: Seen.NO, lambda _: Seen.NO)
+
+
+def blind_encoder(name: str) -> ProtocolEncoder:
+    def answer(crops) -> CropAnswers:
+        return CropAnswers(np.array([[crop.pixels[8, 8, 1] % 3] for crop in crops], np.float32), None)
+
+    identity = ModelIdentity(name, "1", "2" * 64, "numpy", "Apache-2.0")
+    return ProtocolEncoder(name, identity, 16, 32.0, answer, lambda _: Seen.NO, lambda _: Seen.NO)
+
+
+def build(name: str) -> ProtocolEncoder:
+    if name not in ("level", "blind"):
+        raise RecipeError(f"no encoder '{name}'")
+    return level_encoder(name) if name == "level" else blind_encoder(name)
+
+
+def paint(path: Path, level: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (36, 36), (40 * level + 20, 100 + level, 100)).save(path)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both sets: in the full one the level answers every question, in the reduced one the subtype."""
+    top = tmp_path_factory.mktemp("sets")
+    full = [",".join(("path,label,patient_id,split,subtype,acq,has_attributes", *ATTRIBUTES))]
+    for number, cell_type in enumerate(ATTRIBUTED_TYPES):
+        for level in range(LEVELS):
+            for copy, split in enumerate(SPLITS):
+                name = f"images/{cell_type.value}/{number}_{level}_{copy}.png"
+                paint(top / "pbc_acevedo" / name, level)
+                told = ",".join(values[level % len(values)] for values in ATTRIBUTES.values())
+                full.append(f"{name},{cell_type.value},,{split},,A,1,{told}")
+    (top / "pbc_acevedo" / "labels.csv").write_text("\n".join(full) + "\n")
+    reduced = ["path,label,patient_id,split,subtype,acq,group"]
+    for cell_type, label in ((CellType.NEUTROPHIL, "neutrophil"), (CellType.IMMATURE_GRANULOCYTE, "ig")):
+        for level, code in enumerate((*SUBTYPES[cell_type], "OTHER")):
+            for copy, split in enumerate(SPLITS):
+                name = f"images/{label}/{code}_{copy}.png"
+                paint(top / "pbc_acevedo_128" / name, level)
+                reduced.append(f"{name},{label},,{split},{code},A,{code}_{copy}")
+    (top / "pbc_acevedo_128" / "labels.csv").write_text("\n".join(reduced) + "\n")
+    return top
+
+
+def silent(title: str, done: int, total: int) -> None:
+    assert 0 <= done <= total
+
+
+def test_cells_without_an_answer_are_left_out(root: Path) -> None:
+    _, reduced = (of_split(cells, "train") for cells in open_answered_cells(root))
+    stage = next(question for question in QUESTIONS if question.name == "granulocyte_stage")
+    examples = examples_of(stage, reduced, np.zeros((len(reduced.records), 1), np.float32))
+    assert np.bincount(examples.labels).tolist() == [3, 3, 3]
+    assert all(record.subtype != "OTHER" for record in reduced.records)
+
+
+def test_heads_learn_what_the_embedding_shows(root: Path) -> None:
+    fitted = fit_choice("level", build, root, (0.1, 10.0), silent)
+    answers = fitted.heads.answer(np.eye(LEVELS, dtype=np.float32), [CellType.BASOPHIL] * LEVELS)
+    assert set(answers[0]) == set(ATTRIBUTES)
+    for level, answer in enumerate(answers):
+        for name, values in ATTRIBUTES.items():
+            assert answer[name].value == values[level % len(values)]
+            assert answer[name].probability > 0.9
+
+
+def test_the_benchmark_scores_against_the_most_frequent_value(root: Path) -> None:
+    parts = BenchmarkParts(None, None, None, None, None, None, build)  # type: ignore[arg-type]
+    request = BenchmarkRequest("attributes", root, encoders=("level", "blind+level", "blind"))
+    outcome = run(request, parts, silent)
+    metrics, baseline = outcome.measures.metrics, outcome.baselines["most_frequent"]
+    assert outcome.n == {"pbc_acevedo": 30, "pbc_acevedo_128": 5}
+    for name in ATTRIBUTES:
+        key = f"pbc_acevedo.level.{name}"
+        assert metrics[f"{key}.accuracy"] == metrics[f"{key}.macro_f1"] == 1.0
+        assert metrics[f"{key}.labeled"] == 30
+        assert baseline[f"{key}.accuracy"] < 1
+    assert metrics["pbc_acevedo_128.level.granulocyte_stage.myelocyte.told_as_myelocyte"] == 1
+    assert metrics["pbc_acevedo.blind+level.nucleus_shape.accuracy"] == 1.0
+    assert baseline["pbc_acevedo.level.cell_size.accuracy"] == 0.5
+    # Always "small" of two even values: F1 is 2/3 for one and 0 for the other.
+    assert baseline["pbc_acevedo.level.cell_size.macro_f1"] == pytest.approx(1 / 3, abs=1e-6)
+    assert metrics["pbc_acevedo.blind.nucleus_shape.accuracy"] < 0.6
+    document = {"metrics": metrics, "intervals": outcome.measures.intervals, "baselines": outcome.baselines}
+    first, *told = attribute_tables(document)
+    assert len(first.rows) == 3 * len(QUESTIONS)
+    assert all(len(row) == len(first.columns) for row in first.rows)
+    assert told[0].rows[0][0] == "band"
+
+
+def test_training_packs_the_best_choice_and_reads_it_again(root: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs the extra 'train'")
+    recipe = AttributeTrainingRecipe(name="a", version="1", choices=("blind", "level"), penalties=(0.1, 10.0))
+    folder = train_attributes(recipe, build, root, tmp_path / "model", "hemascope train attributes a.toml", silent)
+    card = read_card(folder)
+    assert card.spec["encoder_choice"] == "level"
+    assert card.validation["level.loss"] < card.validation["blind.loss"]
+    assert str(tmp_path) not in (folder / "model.json").read_text()
+    assert "granulocyte_stage" in (folder / "README.md").read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]
+    heads = open_attributes(folder, [level_encoder("level")])
+    answer = heads.answer(np.eye(LEVELS, dtype=np.float32)[1:2], [CellType.NEUTROPHIL])[0]
+    assert answer["cell_size"].value == "big"
+    assert answer["neutrophil_form"].value == "segmented"
+    with pytest.raises(WeightsError, match="of other weights"):
+        open_attributes(folder, [level_encoder("level", "3" * 64)])
+    values = json.loads((folder / "model.json").read_text()) | {"task": "embed"}
+    (folder / "model.json").write_text(json.dumps(values))
+    with pytest.raises(WeightsError, match="a model to embed"):
+        open_attributes(folder, [level_encoder("level")])
+
+
+def test_a_missing_set_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataSetError, match="put the set 'pbc_acevedo' there"):
+        open_answered_cells(tmp_path)
