@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import anndata
@@ -87,6 +88,26 @@ def test_a_prediction_set_begins_with_the_most_likely_type(tmp_path: Path, resul
     ]
     assert sets.str.len().max() > 1
     assert table.loc[table["kind"] != "white_cell", "prediction_set"].isna().all()
+
+
+def test_a_classifier_without_sets_leaves_the_column_empty_in_every_table(
+    tmp_path: Path, results: list[FieldResult]
+) -> None:
+    bare = [
+        replace(
+            result,
+            cells=tuple(
+                replace(cell, prediction=replace(cell.prediction, prediction_set=None)) if cell.prediction else cell
+                for cell in result.cells
+            ),
+        )
+        for result in results
+    ]
+    assert pd.read_csv(write(CellsCsvSink(tmp_path / "cells.csv"), bare))["prediction_set"].isna().all()
+    assert pq.read_table(write(CellsParquetSink(tmp_path / "cells.parquet"), bare))["prediction_set"].null_count > 0
+    table = anndata.read_h5ad(write(CellsAnnDataSink(tmp_path / "cells.h5ad"), bare))
+    assert table.obs["prediction_set"].isna().all()
+    assert len(table) == sum(len(result.cells) for result in bare)
 
 
 def test_parquet_holds_the_same_in_row_groups(
