@@ -62,6 +62,16 @@ def test_cells_of_one_group_stay_on_one_side() -> None:
     assert groups_of_at_most(33)(groups, np.random.default_rng(0)).sum() == 30
 
 
+def test_groups_of_cells_that_differ_are_covered_exactly() -> None:
+    # Groups of 1 to 12 cells: weights within groups would cover more than is stated.
+    alone = answers(600, 12)
+    sizes = np.tile(np.arange(1, 13), 8)[:78]
+    groups = np.repeat(np.arange(len(sizes)), sizes)[: len(alone.labels)].astype(np.str_)
+    grouped = TypedAnswers(alone.probabilities[: len(groups)], alone.labels[: len(groups)], groups)
+    found = resplit_figures(grouped, SetMethod("lac", False), 0.1, resplits=600)
+    assert found["coverage"].value == pytest.approx(0.9, abs=0.01)
+
+
 def test_a_division_that_leaves_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="no cell is left on one side"):
         resplit_figures(answers(30, 3, copies=4), SetMethod("lac", False), 0.1, divide=groups_of_at_most(3))

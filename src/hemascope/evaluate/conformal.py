@@ -77,6 +77,9 @@ class SetMethod:
     ) -> NDArray[np.float64]:
         """Return randomized p-values N x K of cells of probabilities ``asked``; see ``stats.conformal``.
 
+        Of each group one cell, drawn at random, calibrates: for a cell of a new group the coverage is then exact,
+        where weights within groups, which use all cells and leave out chance, make it greater.
+
         Raises
         ------
         ValueError
@@ -84,14 +87,13 @@ class SetMethod:
         """
         if self.by_class and class_ratios is not None:
             raise ValueError("sets by class hold whatever the shares of the classes: give no ratios")
+        calibration = calibration.where(_one_a_group(calibration.groups, rng))
         known = nonconformity(calibration.probabilities, self.score, rng.uniform(size=len(calibration.labels)))
         scores = nonconformity(asked, self.score, rng.uniform(size=len(asked)))
         ties = rng.uniform(size=len(asked))
         if self.by_class:
-            return class_p_values(known, calibration.labels, scores, groups=calibration.groups, ties=ties)
-        return marginal_p_values(
-            known, calibration.labels, scores, groups=calibration.groups, class_ratios=class_ratios, ties=ties
-        )
+            return class_p_values(known, calibration.labels, scores, ties=ties)
+        return marginal_p_values(known, calibration.labels, scores, class_ratios=class_ratios, ties=ties)
 
 
 Groups = NDArray[np.str_] | NDArray[np.intp]
@@ -259,6 +261,15 @@ def weighted_sets(
         p = p_values(known, nonconformity(asked), weights=weights, own_weights=ratios[1][:, None], ties=ties)
         total += p > alpha
     return total / draws
+
+
+def _one_a_group(groups: Groups, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Return a mask of one cell of each group, drawn at random."""
+    order = rng.permutation(len(groups))
+    _, first = np.unique(groups[order], return_index=True)
+    chosen = np.zeros(len(groups), bool)
+    chosen[order[first]] = True
+    return chosen
 
 
 def _figures(held: NDArray[np.bool_], answers: TypedAnswers) -> dict[str, float]:
