@@ -240,8 +240,8 @@ class _Run:
             values = self._encoder.encode(batch)
             if values.shape != (len(batch), self._encoder.spec.dimension) or not np.isfinite(values).all():
                 raise WeightsError(
-                    f"the encoder {self._encoder.identity.name} gives {values.shape} for {len(batch)} cells, or numbers "
-                    "that are not finite; choose another one"
+                    f"the encoder {self._encoder.identity.name} gives {values.shape} for {len(batch)} cells, or "
+                    "numbers that are not finite; choose another one"
                 )
             yield values
 
