@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -32,6 +33,7 @@ from hemascope.train.ship_published import Packing, pack_published, prove_equal,
 from hemascope.wiring import build_encoder  # noqa: E402
 from hemascope.zoo.card import GRAPH_DATA_FILE, GRAPH_FILE, TENSORS_FILE, Origin, read_card  # noqa: E402
 from hemascope.zoo.installed import file_sha256  # noqa: E402
+from hemascope.zoo.onnx_graph import OnnxGraph  # noqa: E402
 from hemascope.zoo.registry import EncoderEntry, encoder_entry  # noqa: E402
 
 TINY = VitSize(32, 2, 4)
@@ -244,24 +246,25 @@ def test_a_graph_that_differs_from_the_network_is_refused(tmp_path: Path) -> Non
             prove_equal(tmp_path / GRAPH_FILE, example.numpy(), wrong)
 
 
-class Wide(nn.Module):
-    """Enough weights for a second file."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nn.Linear(3, 600)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = self.layer(x.mean(dim=(2, 3)))
-        return out
-
-
 @pytest.mark.slow
-def test_weights_too_large_for_one_file_lie_beside_the_graph(tmp_path: Path) -> None:
-    net, example = Wide().eval(), torch.randn(2, 3, 8, 8)
-    write_graph(net, example, tmp_path / GRAPH_FILE, inline=1000)
-    assert (tmp_path / GRAPH_DATA_FILE).stat().st_size >= 4 * 3 * 600
-    assert prove_equal(tmp_path / GRAPH_FILE, example.numpy(), net(example).detach().numpy()) < 1e-6
+def test_weights_too_large_for_one_file_lie_beside_the_graph_and_are_checked(models: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(models / "dinobloom_s", tmp_path / "x"))
+    example = torch.randn(2, 3, 224, 224)
+    write_graph(published(), example, folder / GRAPH_FILE, inline=1000)
+    beside = folder / GRAPH_DATA_FILE
+    assert beside.stat().st_size > 4 * 2 * 4 * 32 * 32
+    card = read_card(folder)
+    digests = {name: file_sha256(folder / name) for name in (GRAPH_FILE, GRAPH_DATA_FILE)}
+    card = card.model_copy(update={"files": card.files | digests})
+    [found] = OnnxGraph(folder, card).run(example.numpy())
+    [expected] = OnnxGraph(models / "dinobloom_s", read_card(models / "dinobloom_s")).run(example.numpy())
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    beside.write_bytes(bytes(beside.stat().st_size))
+    with pytest.raises(WeightsError, match=r"model\.onnx\.data: its sha256"):
+        OnnxGraph(folder, card)
+    beside.unlink()
+    with pytest.raises(WeightsError, match="cannot be read"):
+        OnnxGraph(folder, card)
 
 
 def test_another_normalization_is_a_first_layer() -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hemascope.core.errors import RecipeError, WeightsError
 from hemascope.core.provenance import ModelIdentity
-from hemascope.zoo.card import GRAPH_FILE, ModelCard
+from hemascope.zoo.card import GRAPH_DATA_FILE, GRAPH_FILE, ModelCard
 from hemascope.zoo.quantized import quantized_folder, read_quantized
 
 
@@ -38,14 +38,17 @@ class OnnxGraph:
 
     def __init__(self, folder: Path, card: ModelCard, threads: int = 0, precision: str = "fp32") -> None:
         path, sha256 = _graph_file(folder, card, precision)
-        data = verified_bytes(path, sha256)
+        source: bytes | str = verified_bytes(path, sha256)
+        if precision == "fp32" and GRAPH_DATA_FILE in card.files:  # too large for memory twice: read by its path
+            verify_file(folder / GRAPH_DATA_FILE, card.files[GRAPH_DATA_FILE])
+            source = str(path)
         import onnxruntime  # imported here: it takes longer than printing --help may
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         except Exception as error:
             raise WeightsError(
                 f"{path}: ONNX Runtime cannot load it ({error}); install hemascope again, or name another model folder"
@@ -87,10 +90,31 @@ def verified_bytes(path: Path, sha256: str) -> bytes:
         raise WeightsError(
             f"{path}: cannot be read ({error.strerror}); install hemascope again, or name another model folder"
         ) from error
-    found = hashlib.sha256(data).hexdigest()
+    _compare(path, hashlib.sha256(data).hexdigest(), sha256)
+    return data
+
+
+def verify_file(path: Path, sha256: str) -> None:
+    """Make sure that a file of any size has the digest expected of it, without holding it.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing or has another digest.
+    """
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsError(
+            f"{path}: cannot be read ({error.strerror}); install hemascope again, or name another model folder"
+        ) from error
+    _compare(path, found, sha256)
+
+
+def _compare(path: Path, found: str, sha256: str) -> None:
     if found != sha256:
         raise WeightsError(
             f"{path}: its sha256 is {found}, its card says {sha256 or 'nothing'}; "
             "install hemascope again, or name another model folder"
         )
-    return data
