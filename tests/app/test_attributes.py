@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hemascope.app.attribute_cells import QUESTIONS, examples_of, of_split, open_answered_cells
+from hemascope.app.attribute_cells import QUESTIONS, EncodedCells, examples_of, of_split, open_answered_cells
 from hemascope.app.attribute_tables import attribute_tables
 from hemascope.app.attribute_training import fit_choice, open_attributes, train_attributes
 from hemascope.app.bench_attributes import run
@@ -93,13 +93,28 @@ def test_cells_without_an_answer_are_left_out(root: Path) -> None:
 
 
 def test_heads_learn_what_the_embedding_shows(root: Path) -> None:
-    fitted = fit_choice("level", build, root, (0.1, 10.0), silent)
+    fitted = fit_choice("level", EncodedCells(build, silent), open_answered_cells(root), (0.1, 10.0))
     answers = fitted.heads.answer(np.eye(LEVELS, dtype=np.float32), [CellType.BASOPHIL] * LEVELS)
     assert set(answers[0]) == set(ATTRIBUTES)
     for level, answer in enumerate(answers):
         for name, values in ATTRIBUTES.items():
             assert answer[name].value == values[level % len(values)]
             assert answer[name].probability > 0.9
+
+
+def test_each_encoder_is_built_once_and_sees_each_cell_once(root: Path) -> None:
+    built: list[str] = []
+
+    def counted(name: str) -> ProtocolEncoder:
+        built.append(name)
+        return build(name)
+
+    cells = EncodedCells(counted, silent)
+    records = of_split(open_answered_cells(root)[0], "test").records
+    both, alone = cells.values("blind+level", records), cells.values("level", records)
+    assert built == ["blind", "level"]
+    assert both.shape == (30, 1 + LEVELS)
+    np.testing.assert_array_equal(both[:, 1:], alone)
 
 
 def test_the_benchmark_scores_against_the_most_frequent_value(root: Path) -> None:

@@ -99,25 +99,54 @@ def of_split(cells: AnsweredCells, split: str, limit: int | None = None) -> Answ
     )
 
 
-def embed_cells(
-    encoders: Sequence[ProtocolEncoder], records: Sequence[CropRecord], progress: Progress
-) -> NDArray[np.float32]:
-    """Return the embeddings of single-cell images, N x D, those of several encoders side by side.
+class EncodedCells:
+    """Embeddings of single-cell images by several encoders, each made once.
 
-    Raises
-    ------
-    UnreadableImageError
-        If an image cannot be read.
+    Parameters
+    ----------
+    build
+        Makes an encoder by name or folder.
+    progress
+        Called as it goes on.
     """
-    columns = []
-    for encoder in encoders:
-        rows = []
-        for start in range(0, len(records), _BATCH):
-            crops = [_crop(record, encoder) for record in records[start : start + _BATCH]]
-            rows.append(encoder.answer(crops).embeddings)
-            progress(f"{encoder.name}: {records[0].data_set}", start + len(crops), len(records))
-        columns.append(np.concatenate(rows))
-    return np.concatenate(columns, axis=1)
+
+    def __init__(self, build: Callable[[str], ProtocolEncoder], progress: Progress) -> None:
+        self._build = build
+        self._progress = progress
+        self._encoders: dict[str, ProtocolEncoder] = {}
+        self._values: dict[tuple[str, tuple[CropRecord, ...]], NDArray[np.float32]] = {}
+
+    def encoders(self, choice: str) -> tuple[ProtocolEncoder, ...]:
+        """Return the encoders of a choice such as ``descriptors`` or ``cell_classifier+descriptors``."""
+        names = choice.split("+")
+        for name in names:
+            if name not in self._encoders:
+                self._encoders[name] = self._build(name)
+        return tuple(self._encoders[name] for name in names)
+
+    def values(self, choice: str, records: tuple[CropRecord, ...]) -> NDArray[np.float32]:
+        """Return N x D embeddings, those of several encoders side by side; N is at least 1.
+
+        Raises
+        ------
+        UnreadableImageError
+            If an image cannot be read.
+        """
+        columns = []
+        for name, encoder in zip(choice.split("+"), self.encoders(choice), strict=True):
+            if (name, records) not in self._values:
+                self._values[name, records] = _embed(encoder, records, self._progress)
+            columns.append(self._values[name, records])
+        return np.concatenate(columns, axis=1)
+
+
+def _embed(encoder: ProtocolEncoder, records: Sequence[CropRecord], progress: Progress) -> NDArray[np.float32]:
+    rows = []
+    for start in range(0, len(records), _BATCH):
+        crops = [_crop(record, encoder) for record in records[start : start + _BATCH]]
+        rows.append(encoder.answer(crops).embeddings)
+        progress(f"{encoder.name}: {records[0].data_set}", start + len(crops), len(records))
+    return np.concatenate(rows)
 
 
 def examples_of(question: Question, cells: AnsweredCells, values: NDArray[np.float32]) -> Examples:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 from hemascope.app.attribute_cells import (
     QUESTIONS,
     AnsweredCells,
+    EncodedCells,
     Progress,
-    embed_cells,
     examples_of,
     of_split,
     open_answered_cells,
@@ -80,34 +81,47 @@ def build_choice(choice: str, build: BuildEncoder) -> tuple[ProtocolEncoder, ...
     build
         Makes an encoder by name or folder.
     """
-    return tuple(
-        build(str(shipped_folder(name)) if "/" not in name and shipped_card(name) else name)
-        for name in choice.split("+")
-    )
+    return tuple(named_encoder(name, build) for name in choice.split("+"))
+
+
+def named_encoder(name: str, build: BuildEncoder) -> ProtocolEncoder:
+    """Return an encoder by the name of a shipped model, or what ``build`` makes of the name."""
+    return build(str(shipped_folder(name)) if "/" not in name and shipped_card(name) else name)
 
 
 def fit_choice(
-    choice: str, build: BuildEncoder, root: Path, penalties: Sequence[float], progress: Progress
+    choice: str, cells: EncodedCells, sets: Sequence[AnsweredCells], penalties: Sequence[float]
 ) -> FittedHeads:
     """Return the heads on one choice of encoders: learned from train splits, chosen and calibrated on validation.
+
+    Parameters
+    ----------
+    choice
+        Names of encoders joined by ``+``.
+    cells
+        Gives embeddings.
+    sets
+        Cells whose answers are known, all splits.
+    penalties
+        Values of C to try, in rising order.
 
     Raises
     ------
     DataSetError
-        If a set is absent or malformed, or a value has no training example.
+        If a value has no training example.
     UnreadableImageError
         If an image cannot be read.
     """
-    encoders = build_choice(choice, build)
-    sets = open_answered_cells(root)
-    train = [(cells, embed_cells(encoders, cells.records, progress)) for cells in _splits(sets, "train")]
-    chosen_on = [(cells, embed_cells(encoders, cells.records, progress)) for cells in _splits(sets, "val")]
+    train, chosen_on = (
+        [(part, cells.values(choice, part.records)) for part in (of_split(one, split) for one in sets)]
+        for split in ("train", "val")
+    )
     low, high = limits_of(np.concatenate([values for _, values in train]))
     fitted = []
-    for number, question in enumerate(QUESTIONS, 1):
+    for question in QUESTIONS:
         learn, choose = (_examples(question, part, low, high) for part in (train, chosen_on))
         fitted.append(fit_head(question, learn, choose, penalties))
-        progress(f"heads on {choice}", number, len(QUESTIONS))
+    encoders = cells.encoders(choice)
     digests = tuple(encoder.identity.sha256 for encoder in encoders)
     heads = AttributeHeads(digests, low, high, tuple(head.head for head in fitted))
     return FittedHeads(choice, encoders, heads, tuple(fitted))
@@ -147,7 +161,8 @@ def train_attributes(
     from hemascope.train.attributes import ship_attributes
 
     root, folder = data_root(data), out or Path("runs") / recipe.name / "model"
-    found = [fit_choice(choice, build, root, recipe.penalties, progress) for choice in recipe.choices]
+    sets, cells = open_answered_cells(root), EncodedCells(partial(named_encoder, build=build), progress)
+    found = [fit_choice(choice, cells, sets, recipe.penalties) for choice in recipe.choices]
     best = min(found, key=lambda fitted: fitted.loss)
     # A folder is named as on the command line: whoever reads the model hands its encoders over.
     extra = {"encoder_choice": "+".join(encoder.name for encoder in best.encoders)}
@@ -184,10 +199,6 @@ def open_attributes(folder: Path, encoders: Sequence[ProtocolEncoder]) -> Attrib
             "name the encoders they were trained on, or train them again"
         )
     return heads
-
-
-def _splits(sets: Sequence[AnsweredCells], split: str) -> list[AnsweredCells]:
-    return [of_split(cells, split) for cells in sets]
 
 
 def _examples(

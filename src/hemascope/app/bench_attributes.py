@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
+from numpy.typing import NDArray
 
 from hemascope.app.attribute_cells import (
     FULL,
     QUESTIONS,
     REDUCED,
     AnsweredCells,
+    EncodedCells,
     Progress,
-    embed_cells,
     examples_of,
     groups_of,
     of_split,
     open_answered_cells,
 )
-from hemascope.app.attribute_training import PENALTIES, FittedHeads, fit_choice
+from hemascope.app.attribute_training import PENALTIES, FittedHeads, fit_choice, named_encoder
 from hemascope.app.bench_record import Measures, Metrics
 from hemascope.app.bench_request import BenchmarkParts, BenchmarkRequest, Outcome, describe_set, needed_root
 from hemascope.classify.attribute_heads import Question
@@ -33,20 +36,22 @@ SHOWN = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "nll")
 def run(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> Outcome:
     """Return the figures of heads on every choice of encoders: learned on train, chosen on val, asked on a split."""
     root = needed_root(request)
-    asked = [of_split(cells, request.split, request.limit) for cells in open_answered_cells(root)]
+    sets = open_answered_cells(root)
+    asked = [of_split(one, request.split, request.limit) for one in sets]
+    cells = EncodedCells(partial(named_encoder, build=parts.protocol_encoder), progress)
     measures, baselines = Measures(), Metrics()
     models: list[ModelIdentity] = []
     notes: dict[str, object] = {}
     for choice in request.encoders or DEFAULT_CHOICES:
-        fitted = fit_choice(choice, parts.protocol_encoder, root, PENALTIES, progress)
+        fitted = fit_choice(choice, cells, sets, PENALTIES)
         name = "+".join(encoder.name for encoder in fitted.encoders)
         models += [encoder.identity for encoder in fitted.encoders if encoder.identity not in models]
         notes[name] = {"validation_loss": round(fitted.loss, 6), "penalties": _penalties(fitted)}
-        for cells in asked:
-            _measure(measures, baselines, name, fitted, cells, progress)
+        for one in (one for one in asked if one.records):
+            _measure(measures, baselines, name, fitted, one, cells.values(choice, one.records))
     return Outcome(
         data={FULL: describe_set(FULL, root, ""), REDUCED: describe_set(REDUCED, root, "")},
-        n={cells.data_set: len(cells.records) for cells in asked},
+        n={one.data_set: len(one.records) for one in asked},
         measures=measures,
         baselines={"most_frequent": baselines},
         models=tuple(models),
@@ -64,11 +69,8 @@ def _measure(
     name: str,
     fitted: FittedHeads,
     cells: AnsweredCells,
-    progress: Progress,
+    values: NDArray[np.float32],
 ) -> None:
-    if not cells.records:
-        return
-    values = embed_cells(fitted.encoders, cells.records, progress)
     for question in (q for q in QUESTIONS if q.name in cells.answers):
         examples = examples_of(question, cells, values)
         if not len(examples.labels):
