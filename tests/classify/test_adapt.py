@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from hemascope.classify.adapt import (
     balance_answers,
-    estimate_prior,
     match_stain,
     mix_answers,
     prototypes,
@@ -54,16 +53,6 @@ def test_eight_views_are_all_different_and_hold_the_same_pixels() -> None:
     views = turned(crop)
     assert len({view.tobytes() for view in views}) == 8
     assert all(sorted(view[..., 0].ravel()) == sorted(crop[..., 0].ravel()) for view in views)
-
-
-def test_the_prior_is_found_where_classes_are_clear() -> None:
-    log_p = log_softmax(np.repeat(np.eye(3) * 20, [60, 30, 10], axis=0))
-    assert estimate_prior(log_p, [1, 1, 1]) == pytest.approx([0.6, 0.3, 0.1], abs=1e-3)
-
-
-def test_cells_of_the_trained_prior_pull_the_estimate_toward_it() -> None:
-    log_p = log_softmax(np.repeat(np.eye(2) * 20, [100, 0], axis=0))
-    assert estimate_prior(log_p, [1, 1], strength=100)[1] == pytest.approx(0.25, abs=1e-3)
 
 
 def test_balancing_in_full_gives_the_shares_asked_for() -> None:

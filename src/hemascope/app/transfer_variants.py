@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from hemascope.app.protocol_encoder import CropAnswers
 from hemascope.classify.adapt import (
     balance_answers,
-    estimate_prior,
     mix_answers,
     prototypes,
     reweigh,
@@ -19,6 +18,7 @@ from hemascope.classify.adapt import (
 )
 from hemascope.classify.knn import fit_knn
 from hemascope.classify.linear_probe import balanced_weights, fit_linear_probe
+from hemascope.classify.prior import estimate_prior
 from hemascope.core.ports import EmbeddingClassifier
 from hemascope.core.taxonomy import CellType
 from hemascope.stats.log_softmax import log_softmax
@@ -112,7 +112,7 @@ def _balanced_smooth(values: NDArray[np.float32], log_p: NDArray[np.float64]) ->
 
 def _re_estimated(_: NDArray[np.float32], log_p: NDArray[np.float64]) -> NDArray[np.float64]:
     white = np.array(PRIORS["white"]) / sum(PRIORS["white"])
-    return reweigh(log_p, estimate_prior(log_p, white, strength=len(log_p) / 2) / white)
+    return reweigh(log_p, estimate_prior(np.exp(log_p), white) / white)
 
 
 def _with_prototypes(values: NDArray[np.float32], log_p: NDArray[np.float64]) -> NDArray[np.float64]:

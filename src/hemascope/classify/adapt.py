@@ -81,35 +81,6 @@ def turned(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     return [np.ascontiguousarray(np.rot90(side, turns)) for side in sides for turns in range(4)]
 
 
-def estimate_prior(
-    log_p: NDArray[np.float64], trained: ArrayLike, strength: float = 0.0, steps: int = 100
-) -> NDArray[np.float64]:
-    r"""Return the shares of the classes among new cells, by expectation maximization (Saerens et al., 2002).
-
-    Each step takes the mean of :math:`p(c | x) \propto p_0(c | x)\, \pi_c / \pi^0_c`. Left alone it starves rare
-    classes wherever the classifier is unsure of them, so ``strength`` cells are added, shared out as ``trained`` is.
-
-    Parameters
-    ----------
-    log_p
-        N x K log probabilities under ``trained``.
-    trained
-        K shares, positive.
-    strength
-        Pseudo-count, 0 or more.
-    steps
-        Of the iteration.
-    """
-    start = np.asarray(trained, np.float64)
-    start = start / start.sum()
-    likelihood, shares = np.exp(log_p) / start, start
-    for _ in range(steps):
-        joint = likelihood * shares
-        counts = (joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-300)).sum(axis=0) + strength * start
-        shares = np.asarray(counts / counts.sum(), np.float64)
-    return np.asarray(shares, np.float64)
-
-
 def balance_answers(
     log_p: NDArray[np.float64],
     shares: ArrayLike,
