@@ -5,7 +5,8 @@ from __future__ import annotations
 from pages import block, read, rows
 
 from hemascope.zoo.contamination import SOURCES, Seen
-from hemascope.zoo.registry import ENCODERS, TIMM, EncoderEntry
+from hemascope.zoo.encoder_entry import EncoderEntry
+from hemascope.zoo.registry import ENCODERS, TIMM
 
 PAGE = read("docs/encoders.md")
 EVERY = (*ENCODERS.values(), TIMM)

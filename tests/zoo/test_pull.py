@@ -32,9 +32,10 @@ from hemascope.train.published_nets import CLIP, IMAGENET, Renormalized  # noqa:
 from hemascope.train.ship_published import Packing, pack_published, prove_equal, write_graph  # noqa: E402
 from hemascope.wiring import build_encoder  # noqa: E402
 from hemascope.zoo.card import GRAPH_DATA_FILE, GRAPH_FILE, TENSORS_FILE, Origin, read_card  # noqa: E402
+from hemascope.zoo.encoder_entry import EncoderEntry  # noqa: E402
 from hemascope.zoo.installed import file_sha256  # noqa: E402
 from hemascope.zoo.onnx_graph import OnnxGraph  # noqa: E402
-from hemascope.zoo.registry import EncoderEntry, encoder_entry  # noqa: E402
+from hemascope.zoo.registry import encoder_entry  # noqa: E402
 
 TINY = VitSize(32, 2, 4)
 ENTRY = replace(encoder_entry("dinobloom_s"), dimension=32, architecture=str(TINY))

@@ -12,8 +12,9 @@ from hemascope.data.catalog import CROP_READERS, FIELD_READERS
 from hemascope.embed.transforms import TRANSFORMS
 from hemascope.zoo.card import ModelCard, Origin, TrainingFacts
 from hemascope.zoo.contamination import SOURCES, Seen
+from hemascope.zoo.encoder_entry import EncoderEntry
 from hemascope.zoo.installed import encoder_folder, file_sha256, folder_of
-from hemascope.zoo.registry import ENCODERS, EncoderEntry, encoder_entry, has_seen
+from hemascope.zoo.registry import ENCODERS, encoder_entry, has_seen
 from hemascope.zoo.shipped import CELL_CLASSIFIER, WEIGHTS, shipped_folder
 
 EVERY = [*ENCODERS.values(), encoder_entry("timm:convnext_tiny.in12k_ft_in1k")]

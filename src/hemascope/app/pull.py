@@ -10,9 +10,10 @@ from hemascope.app.download import OnBytes, download
 from hemascope.app.training import need_torch
 from hemascope.core.errors import InputError, WeightsError
 from hemascope.zoo.card import TENSORS_FILE, ModelCard, Origin, read_card
+from hemascope.zoo.encoder_entry import EncoderEntry
 from hemascope.zoo.installed import file_sha256, folder_of
 from hemascope.zoo.onnx_graph import verified_bytes
-from hemascope.zoo.registry import EncoderEntry, encoder_entry
+from hemascope.zoo.registry import encoder_entry
 
 
 @dataclass(frozen=True)

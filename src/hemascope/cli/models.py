@@ -58,7 +58,7 @@ def pull(
         Path | None, typer.Option("--from", metavar="FILE", help="The published file on this machine; not fetched.")
     ] = None,
     accept_terms: Annotated[bool, typer.Option("--accept-terms", help="I accept the terms that are shown.")] = False,
-    sha256: Annotated[str, typer.Option("--sha256", help="Digest the published file must have.")] = "",
+    sha256: Annotated[str | None, typer.Option("--sha256", help="Digest the published file must have.")] = None,
     no_graph: Annotated[
         bool, typer.Option("--no-graph", help="Convert the tensors alone; `models export` writes the graph later.")
     ] = False,
@@ -80,7 +80,7 @@ def pull(
         folder=out or folder_of(entry, settings.models),
         source=source,
         accepted=accept_terms,
-        sha256=sha256,
+        sha256=sha256 or "",
         with_graph=not no_graph,
         command=shlex.join(["hemascope", "models", "pull", name]),
         token=settings.hub_token,

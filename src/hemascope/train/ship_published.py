@@ -20,8 +20,8 @@ from hemascope.core.version import __version__
 from hemascope.train.onnx_export import strip_traces
 from hemascope.train.published_nets import bare_network
 from hemascope.zoo.card import CARD_FILE, GRAPH_DATA_FILE, GRAPH_FILE, TENSORS_FILE, ModelCard, Origin, TrainingFacts
+from hemascope.zoo.encoder_entry import EncoderEntry
 from hemascope.zoo.installed import file_sha256
-from hemascope.zoo.registry import EncoderEntry
 
 MAX_DIFFERENCE = 1e-4
 """Greatest difference of graph and network, relative to the largest magnitude of an embedding's values."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from hemascope.core.errors import WeightsError
 from hemascope.zoo.card import CARD_FILE, GRAPH_FILE, ModelCard, read_card
-from hemascope.zoo.registry import EncoderEntry, encoder_entry
+from hemascope.zoo.encoder_entry import EncoderEntry
+from hemascope.zoo.registry import encoder_entry
 from hemascope.zoo.shipped import WEIGHTS
 
 
