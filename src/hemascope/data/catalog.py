@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from hemascope.core.errors import DataSetError
-from hemascope.data import aybu, bccd, chula_rbc12, chula_wbc, pbc_acevedo, pbc_full, synthetic, txl_pbc, wbc_seg
+from hemascope.data import (
+    aybu,
+    bccd,
+    chula_rbc12,
+    chula_wbc,
+    pbc_acevedo,
+    pbc_full,
+    synthetic,
+    taleqani,
+    txl_pbc,
+    wbc_seg,
+)
 from hemascope.data.records import CropRecord, DataSet, DataSetCard, FieldRecord
 
 FIELD_READERS: Mapping[str, tuple[DataSetCard, Callable[[Path], tuple[FieldRecord, ...]]]] = {
@@ -17,6 +28,7 @@ FIELD_READERS: Mapping[str, tuple[DataSetCard, Callable[[Path], tuple[FieldRecor
     "chula_wbc_fields": (chula_wbc.CARD, chula_wbc.read_chula_wbc),
     "chula_rbc12": (chula_rbc12.CARD, chula_rbc12.read_chula_rbc12),
     "wbc_seg": (wbc_seg.CARD, wbc_seg.read_wbc_seg),
+    "taleqani_all": (taleqani.CARD, taleqani.read_taleqani),
     "synthetic": (synthetic.CARD, synthetic.read_synthetic),
 }
 """Sets of labeled fields: name, which is also that of the folder, to card and reader."""
