@@ -17,7 +17,8 @@ from PIL import Image
 
 from hemascope import wiring
 from hemascope.app.analyzer import Analyzer
-from hemascope.app.embed import ENCODED_AT_ONCE, EmbedSummary
+from hemascope.app.cell_images import ENCODED_AT_ONCE
+from hemascope.app.embed import EmbedSummary
 from hemascope.app.embed_request import EmbedRequest, embed_images, request_images
 from hemascope.cells.crop import crop_cell
 from hemascope.core.cell import CellCrop

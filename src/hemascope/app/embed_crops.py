@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hemascope.app.bench_classification import read_pixels
-from hemascope.app.embed import ENCODED_AT_ONCE, CellImage, Cropped
+from hemascope.app.cell_images import ENCODED_AT_ONCE, CellImage, Cropped
 from hemascope.cells.crop import cut_square
 from hemascope.core.cell import CellCrop
 from hemascope.core.errors import UnreadableImageError

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from hemascope.app.analyzer import Analyzer
-from hemascope.app.embed import CellImage, Cropped
+from hemascope.app.cell_images import CellImage, Cropped
 from hemascope.cells.crop import crop_cell
 from hemascope.core.cell import Cell
 from hemascope.core.errors import InputError, UnreadableImageError

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from hemascope.app.analyzer import Analyzer
-from hemascope.app.embed import BagSink, CellImages, EmbedSummary, OnImage, embed
+from hemascope.app.cell_images import CellImages
+from hemascope.app.embed import BagSink, EmbedSummary, OnImage, embed
 from hemascope.app.embed_crops import LabeledCrops
 from hemascope.app.embed_fields import FieldImages
 from hemascope.app.provenance import gather_provenance
