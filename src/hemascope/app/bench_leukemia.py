@@ -11,6 +11,7 @@ from hemascope.app.bench_fields import Progress
 from hemascope.app.bench_record import Measures
 from hemascope.app.bench_request import BenchmarkParts, BenchmarkRequest, Outcome, describe_set, needed_root
 from hemascope.app.leukemia_companions import companion_answers, held_out_by_fold
+from hemascope.app.leukemia_costs import measure_full_size
 from hemascope.app.leukemia_measures import (
     add_attention,
     add_robustness,
@@ -25,7 +26,6 @@ from hemascope.app.leukemia_trials import (
     HEADLINE,
     TrialAnswers,
     answers_of,
-    measure_full_size,
     run_folder,
     run_trials,
 )

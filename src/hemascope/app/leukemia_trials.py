@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from hemascope.app.bench_fields import Progress
 from hemascope.app.bench_record import draft_of, write_text
+from hemascope.app.leukemia_costs import seconds_per_image
 from hemascope.core.errors import OutputError
 from hemascope.evaluate.attention_stability import mutual_information, relative_difference
 from hemascope.evaluate.robustness import PERTURBATIONS, perturbed
@@ -40,9 +41,6 @@ ABLATION: dict[str, tuple[str, ...]] = {
 HEADLINE = "hmscam"
 COMPARED = (HEADLINE, "resnet50", "alexnet", "vit")
 """Networks whose answers to perturbed images are kept."""
-
-_TIMED = 12
-"""Single images by which the time of an answer is measured, after two that are not."""
 
 _ANSWERS = "answers.npz"
 
@@ -150,7 +148,7 @@ def _run_trial(
     described = asdict(trial) | {
         "parameters": sum(p.numel() for p in net.parameters()),
         "seconds": trained,
-        "seconds_per_image": _seconds_per_image(net, recipe, asked),
+        "seconds_per_image": seconds_per_image(net, recipe, asked),
     }
     answers = TrialAnswers(described, np.flatnonzero(held_out), arrays)
     _write_answers(answers, place)
@@ -204,18 +202,6 @@ def _of(maps: object, name: str) -> NDArray[np.float32]:
     return value
 
 
-def _seconds_per_image(net: nn.Module, recipe: LeukemiaTrainingRecipe, pixels: NDArray[np.uint8]) -> float:
-    """Return the median time of an answer to one field, its preparation included."""
-    from hemascope.train.leukemia import answer
-
-    seconds = []
-    for index in range(_TIMED + 2):
-        started = time.perf_counter()
-        answer(net, recipe, pixels[index % len(pixels)][None])
-        seconds.append(time.perf_counter() - started)
-    return round(float(np.median(seconds[2:])), 4)
-
-
 def _write_answers(answers: TrialAnswers, place: Path) -> None:
     """Write the answers, the last thing of a trial, and drop its checkpoints, which they make needless."""
     write_text(place / "trial.json", json.dumps(answers.trial, indent=1) + "\n")
@@ -235,45 +221,6 @@ def _read_answers(place: Path) -> TrialAnswers | None:
     except (OSError, ValueError) as error:
         raise OutputError(f"{place} holds answers that cannot be read ({error}); remove that folder") from error
     return TrialAnswers(trial, arrays.pop("rows"), arrays)
-
-
-def full_size(recipe: LeukemiaTrainingRecipe) -> LeukemiaTrainingRecipe:
-    """Return the recipe at the published size: 224 pixels, full width, ViT-S."""
-    return recipe.model_copy(
-        update={"input_px": 224, "width": 64, "last_stride": 2, "vit": (384, 12, 6, 14), "start": None}
-    )
-
-
-def measure_full_size(recipe: LeukemiaTrainingRecipe, repeats: int = 3) -> dict[str, dict[str, float]]:
-    """Return parameters and seconds for one image of each architecture at the published size, one head of subtypes.
-
-    Parameters
-    ----------
-    repeats
-        Images timed, after one that is not; the median counts.
-    """
-    import torch
-
-    from hemascope.train.leukemia import Trial, build_network, device
-
-    figures = {}
-    wanted = {HEADLINE: Trial(HEADLINE), "resnet50": Trial("resnet50", parts=())}
-    wanted |= {"alexnet": Trial("alexnet", "alexnet"), "vit": Trial("vit", "vit")}
-    for name, trial in wanted.items():
-        net = build_network(full_size(recipe), replace(trial, seed=0)).eval()
-        image = torch.zeros((1, 3, 224, 224), device=device())
-        seconds = []
-        for _ in range(repeats + 1):
-            started = time.perf_counter()
-            with torch.no_grad():
-                net(image)
-            seconds.append(time.perf_counter() - started)
-        binary_head = sum(p.numel() for p in net.heads[1].parameters())  # type: ignore[index, union-attr]
-        figures[name] = {
-            "parameters": float(sum(p.numel() for p in net.parameters()) - binary_head),
-            "seconds_per_image": round(float(np.median(seconds[1:])), 4),
-        }
-    return figures
 
 
 def _say(line: str) -> None:
