@@ -14,6 +14,7 @@ from hemascope.core.cell import CellCrop
 from hemascope.core.embedding import EncoderSpec
 from hemascope.core.provenance import ModelIdentity
 from hemascope.evaluate.encoder_conformance import ENCODER_MEANINGS, EncoderRule, check_encoder, painted_crops
+from hemascope.wiring import build_encoder
 
 Change = Callable[[NDArray[np.float32], Sequence[CellCrop]], Any]
 
@@ -59,6 +60,11 @@ def unlock(rows: NDArray[np.float32], crops: Sequence[CellCrop]) -> NDArray[np.f
 
 def test_what_keeps_the_contract_passes() -> None:
     assert check_encoder(Means()) == ()
+
+
+@pytest.mark.slow
+def test_handcrafted_descriptors_conform() -> None:
+    assert check_encoder(build_encoder("descriptors")) == ()
 
 
 @pytest.mark.parametrize(

@@ -105,9 +105,17 @@ def test_it_answers_as_the_published_network_does(models: Path) -> None:
 
 
 @pytest.mark.slow
-def test_it_keeps_the_contract_of_an_encoder(models: Path) -> None:
-    assert check_encoder(build_encoder("dinobloom_s", Settings(models=models))) == ()
-    assert check_encoder(build_encoder(str(models / "dinobloom_s"))) == ()
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_it_keeps_the_contract_of_an_encoder(backend: str, models: Path) -> None:
+    pytest.importorskip(backend, reason=f"needs the extra '{backend}'")
+    encoder = build_encoder("dinobloom_s", Settings(models=models), backend)
+    assert encoder.identity.backend.startswith(backend)
+    assert check_encoder(encoder) == ()
+
+
+def test_a_folder_is_an_encoder_too(models: Path) -> None:
+    named = build_encoder("dinobloom_s", Settings(models=models))
+    assert build_encoder(str(models / "dinobloom_s")).identity == named.identity
 
 
 @pytest.mark.slow

@@ -120,6 +120,10 @@ def test_painted_smears_are_nobody_s_data() -> None:
     assert {has_seen(name, "synthetic") for name in ENCODERS if name != "hemascope-s"} == {Seen.NO}
 
 
+def test_handcrafted_descriptors_learned_from_nothing() -> None:
+    assert {has_seen("descriptors", data_set) for data_set in SOURCES} == {Seen.NO}
+
+
 def test_an_unknown_encoder_has_no_answer() -> None:
     with pytest.raises(RecipeError, match="no encoder"):
         has_seen("crystal_ball", "bccd")

@@ -83,7 +83,7 @@ def pull_model(request: PullRequest, on_bytes: OnBytes | None = None) -> ModelCa
 
 def _convert(request: PullRequest, path: Path) -> ModelCard:
     from hemascope.train.published import read_published
-    from hemascope.train.published_nets import build_published
+    from hemascope.train.published_nets import build_published, input_side
     from hemascope.train.ship_published import Packing, pack_published
 
     entry, expected = request.entry, (request.sha256 or request.entry.sha256).lower()
@@ -103,7 +103,8 @@ def _convert(request: PullRequest, path: Path) -> ModelCard:
         terms=entry.terms,
     )
     module = build_published(entry.layout, entry.architecture, read_published(path), str(path))
-    return pack_published(request.folder, Packing(entry, module, origin, request.command, request.with_graph))
+    made_for = replace(entry, crop_px=input_side(module) or entry.crop_px)
+    return pack_published(request.folder, Packing(made_for, module, origin, request.command, request.with_graph))
 
 
 def export_model(name: str, models: Path, out: Path | None = None) -> Path:

@@ -89,6 +89,12 @@ def bare_network(module: nn.Module) -> nn.Module:
     return module
 
 
+def input_side(module: nn.Module) -> int | None:
+    """Return the side of the images that a network of timm was made for, in pixels; None for other networks."""
+    facts = getattr(bare_network(module), "pretrained_cfg", None)
+    return int(facts["input_size"][-1]) if facts else None
+
+
 def build_published(layout: str, architecture: str, state: Mapping[str, Tensor], source: str) -> nn.Module:
     """Return the network of published tensors, in evaluation mode, from crops normalized by ImageNet's to embeddings.
 

@@ -180,6 +180,10 @@ TIMM = EncoderEntry(
 )
 
 
+DESCRIPTORS = "descriptors"
+"""The handcrafted encoder: no weights, so nothing to pull, and nothing seen."""
+
+
 def encoder_entry(name: str) -> EncoderEntry:
     """Return what is known of an encoder.
 
@@ -192,7 +196,7 @@ def encoder_entry(name: str) -> EncoderEntry:
         return ENCODERS[name]
     kind, _, model = name.partition(":")
     if kind != "timm":
-        known = ", ".join((*ENCODERS, TIMM.name))
+        known = ", ".join((*ENCODERS, TIMM.name, DESCRIPTORS))
         raise RecipeError(f"there is no encoder '{name}'; choose one of {known}, or name a model folder")
     if not re.fullmatch(r"[a-z0-9_]+\.[a-z0-9_]+", model):
         raise RecipeError(
@@ -218,6 +222,8 @@ def has_seen(encoder: str | ModelCard, data_set: str) -> Seen:
     RecipeError
         If no encoder has that name.
     """
+    if encoder == DESCRIPTORS:
+        return Seen.NO
     if isinstance(encoder, ModelCard):
         if encoder.origin is None:
             return card_sources(encoder).has_seen(data_set)
