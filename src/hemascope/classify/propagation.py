@@ -24,6 +24,9 @@ DAMPING = 0.9
 STEPS = 40
 """Of the iteration: DAMPING ** STEPS is about 0.01, what is left to converge."""
 
+ITERATIONS = 100
+"""Of the probe on pseudo-labels: they are not worth more."""
+
 _BLOCK = 512
 
 
@@ -143,6 +146,7 @@ def fit_label_propagation(
         classes,
         c=c,
         sample_weights=np.concatenate([np.ones(len(known)), certainty]),
+        max_iterations=ITERATIONS,
     )
 
 
@@ -176,9 +180,8 @@ def fit_self_training(
         log_p = log_softmax(probe.logits(asked.astype(np.float32)))
         told, surety = log_p.argmax(axis=1), log_p.max(axis=1)
         taken = np.concatenate([_surest(np.flatnonzero(told == k), surety, share) for k in range(len(classes))])
-        probe = fit_linear_probe(
-            np.concatenate([known, asked[taken]]), np.concatenate([truth, told[taken]]), classes, c=c, start=probe
-        )
+        values, labels_now = np.concatenate([known, asked[taken]]), np.concatenate([truth, told[taken]])
+        probe = fit_linear_probe(values, labels_now, classes, c=c, start=probe, max_iterations=ITERATIONS)
     return probe
 
 
