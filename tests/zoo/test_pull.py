@@ -119,6 +119,7 @@ def test_a_folder_is_an_encoder_too(models: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 def test_the_smallest_published_size_is_converted_whole(tmp_path: Path) -> None:
     entry = encoder_entry("dinobloom_s")
     torch.manual_seed(0)
