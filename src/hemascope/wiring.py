@@ -204,7 +204,8 @@ def build_graph(
     backend
         A key of ``BACKENDS``.
     precision
-        ``fp32``, ``bf16`` (openvino, torch) or ``int8`` (onnxruntime, openvino: where 8-bit files lie beside the model).
+        ``fp32``; ``bf16`` of openvino and torch; or ``int8`` of onnxruntime and openvino, where 8-bit files lie
+        beside the model.
     settings
         Threads; from the environment where None.
 
@@ -496,6 +497,9 @@ def benchmark_parts() -> BenchmarkParts:
         red_cell_recipe=red_cell_recipe,
         fold_analyzers=_fold_analyzers,
         protocol_encoder=build_protocol_encoder,
+        graph=lambda folder, card, backend, precision, threads: build_graph(
+            folder, card, backend, precision, Settings(threads=threads)
+        ),
     )
 
 

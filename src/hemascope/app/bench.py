@@ -15,6 +15,7 @@ from hemascope.app import (
     bench_classification,
     bench_conformal,
     bench_detection,
+    bench_encoders,
     bench_fewshot,
     bench_large,
     bench_leukemia,
@@ -326,6 +327,7 @@ BENCHMARKS: Mapping[str, Callable[[BenchmarkRequest, BenchmarkParts, Progress], 
     "leukemia": bench_leukemia.run,
     "conformal": bench_conformal.run,
     "blasts": bench_blasts.run,
+    "encoders": bench_encoders.run,
 }
 """Name to what runs it."""
 

@@ -11,10 +11,11 @@ from hemascope.app.bench_record import Measures, Metrics, table_digest
 from hemascope.app.bench_report import WholeRun
 from hemascope.app.protocol_encoder import ProtocolEncoder
 from hemascope.core.errors import DataSetError, InputError
-from hemascope.core.ports import CellClassifier, RedCellClassifier
+from hemascope.core.ports import CellClassifier, RedCellClassifier, TensorGraph
 from hemascope.core.provenance import ModelIdentity
 from hemascope.data.catalog import CROP_READERS, FIELD_READERS
 from hemascope.data.folds import Fold
+from hemascope.zoo.card import ModelCard
 
 METHODS = ("network", "classical")
 """Segmenters that a benchmark can be run with; where the first is asked for, the second is its baseline."""
@@ -97,6 +98,11 @@ def no_encoders(name: str) -> ProtocolEncoder:
     raise InputError(f"there is no encoder '{name}' among the parts of this benchmark; give it parts that have one")
 
 
+def no_graphs(folder: Path, card: ModelCard, backend: str, precision: str, threads: int) -> TensorGraph:
+    """Raise ``InputError``: these parts run no networks."""
+    raise InputError(f"there is no backend '{backend}' among the parts of this benchmark; give it parts that have one")
+
+
 @dataclass(frozen=True, slots=True)
 class BenchmarkParts:
     """What is measured.
@@ -117,6 +123,8 @@ class BenchmarkParts:
         A folder of run folders to an analyzer with each fold's finder.
     protocol_encoder
         Name or model folder to an encoder under test, with what its training saw.
+    graph
+        A model folder, its card, a backend, a precision and a number of threads to the network that answers.
     """
 
     analyzer: Callable[[str], FieldAnalyzer]
@@ -126,6 +134,7 @@ class BenchmarkParts:
     red_cell_recipe: Callable[[], str]
     fold_analyzers: Callable[[Path], Mapping[Fold, FieldAnalyzer]]
     protocol_encoder: Callable[[str], ProtocolEncoder] = no_encoders
+    graph: Callable[[Path, ModelCard, str, str, int], TensorGraph] = no_graphs
 
 
 @dataclass(frozen=True, slots=True)

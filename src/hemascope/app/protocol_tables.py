@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from hemascope.app.attribute_tables import attribute_tables
+from hemascope.app.encoder_tables import encoder_tables
 from hemascope.app.plain_table import Document, Figures, PlainTable
 
 _SEEN = {True: "seen", False: "unseen"}
@@ -111,6 +112,7 @@ PROTOCOL_TABLES: Mapping[str, Callable[[Document], tuple[PlainTable, ...]]] = {
     "attributes": attribute_tables,
     "transfer": transfer_tables,
     "blasts": blast_tables,
+    "encoders": encoder_tables,
 }
 """Name of a benchmark to what makes its tables."""
 

@@ -23,7 +23,7 @@ def bench(
         typer.Argument(
             metavar="NAME",
             help="detection, segmentation, classification, redcells, conformal, attributes, "
-            "fewshot, transfer, blasts, leukemia, speed or report.",
+            "fewshot, transfer, blasts, leukemia, encoders, speed or report.",
         ),
     ],
     data: Annotated[

@@ -13,8 +13,9 @@ from torch import nn
 
 from hemascope.nets.vit import VisionTransformer, VitSize
 
-ATTENTION_GAIN = 2.0
-"""Factor on queries and keys: attention then has favorites, as trained attention does."""
+ATTENTION_GAIN = 1.5
+"""Factor on queries and keys: their products then deviate by about 2, so that attention has favorites. At 2 products
+deviate by 4, embeddings are less alike, and every rounding is magnified by as much: see docs/backends.md."""
 
 SCALE_RANGE = (0.1, 1.0)
 """LayerScale of a residual branch, uniform; trained ones are of this order."""
