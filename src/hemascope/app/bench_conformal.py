@@ -79,8 +79,10 @@ def run(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) ->
     """Return coverage and size of sets on PBC and on four other sources, for every encoder."""
     root = needed_root(request)
     pbc = locate_cells(PBC, root)
-    splits = {name: [cell for cell in pbc if cell.split == name] for name in ("train", "val", "test")}
-    splits["test"] = _even_sample(splits["test"], request.limit)
+    splits = {
+        name: _even_sample([cell for cell in pbc if cell.split == name], request.limit)
+        for name in ("train", "val", "test")
+    }
     targets = {name: _even_sample(list(locate_cells(name, root)), request.limit) for name in TARGETS}
     encoders = [parts.protocol_encoder(n) for n in request.encoders or (str(shipped_folder(CELL_CLASSIFIER)),)]
     measures, n = Measures(), {PBC: len(splits["test"])}
