@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from hemascope.app.backend_clock import interleave, median_rate, median_ratio
 from hemascope.app.encoder_crops import load_crops
@@ -37,6 +38,7 @@ def test_median_of_ratios_of_the_same_round() -> None:
     assert (found.low, found.high) == (2, 3)
 
 
+@pytest.mark.slow
 def test_painted_crops_where_no_data_are_named(tmp_path: Path) -> None:
     card = read_card(shipped_folder("cell_classifier"))
     crops = load_crops(None, "val", card, count=4, known=6, scratch=tmp_path)

@@ -18,7 +18,7 @@ from hemascope.embed.transforms import network_batch
 from hemascope.synth.write import write_smear
 from hemascope.zoo.card import ModelCard
 
-GENERATED_FIELDS = 24
+GENERATED_FIELDS = 14
 GENERATED_MPP = 0.1
 
 
