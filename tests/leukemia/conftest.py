@@ -11,6 +11,7 @@ import pytest
 CLUSTERS = 4
 FIELDS = 3
 SIDE = 96
+RED_CELLS = 3
 CELLS = {"Benign": (3, 6), "Early": (3, 9), "Pre": (9, 9), "Pro": (9, 6)}
 """Class to number and radius of its cells."""
 
@@ -20,7 +21,7 @@ def paint_field(cells: int, radius: int, seed: int, background: tuple[int, int, 
     generator = np.random.default_rng(seed)
     pixels = np.full((SIDE, SIDE, 3), background, np.uint8)
     places = [(x, y) for x in (14, 38, 62, 84) for y in (14, 38, 62)]
-    for index, place in enumerate(generator.permutation(len(places))):
+    for index, place in enumerate(generator.permutation(len(places))[: cells + RED_CELLS]):
         x, y = places[place]
         color = (120, 70, 190) if index < cells else (190, 196, 200)
         cv2.circle(pixels, (x, y), radius if index < cells else 5, color, cv2.FILLED)
@@ -38,7 +39,7 @@ def write_taleqani(root: Path) -> Path:
         for cluster in range(CLUSTERS):
             for field in range(FIELDS):
                 path = f"images/{name}/{cluster}-{field}.png"
-                tint = (240 - 8 * cluster, 238, 244 - 4 * number)
+                tint = (240 - 8 * cluster, 238, 244)
                 pixels = paint_field(cells, radius, 1000 * number + 10 * cluster + field, tint)
                 cv2.imwrite(str(folder / path), pixels[..., ::-1])
                 split = "test" if cluster == 0 else "train"

@@ -75,7 +75,7 @@ def test_every_figure_asked_for_is_there(run: BenchmarkRun) -> None:
 
 def test_cells_by_their_size_and_number_are_told_from_descriptors(run: BenchmarkRun) -> None:
     assert run.measures.metrics["taleqani_all.rotation.descriptors.subtypes.accuracy"] >= 0.9
-    assert run.measures.metrics["taleqani_all.rotation.background_descriptors.subtypes.accuracy"] < 0.9
+    assert run.measures.metrics["taleqani_all.rotation.background_descriptors.subtypes.accuracy"] < 0.7
 
 
 def test_the_document_is_json_and_makes_tables(run: BenchmarkRun) -> None:
