@@ -66,6 +66,15 @@ bench: $(VENV)/.installed-dev  ## Run every benchmark and write docs/benchmarks.
 	@$(BIN)/hemascope bench speed --large --json docs/benchmarks/speed.json
 	@$(BIN)/hemascope bench redcells $(if $(wildcard runs/*/answers.json),--folds runs) --json docs/benchmarks/redcells.json
 	@$(BIN)/hemascope bench report --split all --json docs/benchmarks/report.json
+	@for name in conformal attributes; do \
+		$(BIN)/hemascope bench $$name --json docs/benchmarks/$$name.json || exit 1; done
+	@$(BIN)/hemascope bench fewshot $(addprefix --encoder ,$(wildcard runs/cell_encoder_pbc/model) descriptors hemascope-s) \
+		--json docs/benchmarks/fewshot.json
+	@$(BIN)/hemascope bench transfer $(addprefix --encoder ,$(wildcard runs/cell_transfer_pbc/model) descriptors) \
+		--json docs/benchmarks/transfer.json
+	@$(BIN)/hemascope bench blasts --encoder hemascope-s --encoder descriptors --json docs/benchmarks/blasts.json
+	@$(BIN)/hemascope bench encoders --encoder hemascope-s --split val --json docs/benchmarks/encoders.json
+	@$(BIN)/hemascope bench leukemia --recipe recipes/hmscam_cpu.toml --runs runs/leukemia --json docs/benchmarks/leukemia.json
 	@$(BIN)/python -m hemascope.app.benchmark_page docs/benchmarks
 
 clean:  ## Remove what was made here, but not the environment.

@@ -86,10 +86,14 @@ class BenchmarkRequest:
 
 
 def shown_name(method: str) -> str:
-    """Return what a segmenter is called in a run: a model's folder by its own name, without a path of this machine."""
+    """Return what a segmenter or encoder is called in a run: a model's folder by its name, without a path.
+
+    The folder ``model`` of a run goes by the run's name.
+    """
     peer, colon, model = method.partition(":")
     if not colon:
-        return Path(method).name
+        path = Path(method)
+        return path.absolute().parent.name if path.name == "model" else path.name
     return f"{peer}:{Path(model).name}"
 
 
