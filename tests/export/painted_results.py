@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 from hemascope.core.cell import Cell, Morphometry, Nucleus
 from hemascope.core.geometry import Polygon
 from hemascope.core.morphology import PlateletClump
-from hemascope.core.prediction import AbstentionReason, CellPrediction, PredictionSet, RedCellPrediction
+from hemascope.core.prediction import (
+    ATTRIBUTES,
+    SUBTYPES,
+    AbstentionReason,
+    AttributeAnswer,
+    CellAttributes,
+    CellPrediction,
+    PredictionSet,
+    RedCellPrediction,
+)
 from hemascope.core.provenance import ModelIdentity, Provenance, TableIdentity
 from hemascope.core.report import CellResult, FailedInput, FieldResult, SmearReport
 from hemascope.core.smear import Field, QcReason, QcStatus, QcVerdict
@@ -18,6 +27,7 @@ from hemascope.core.units import Scale, ScaleSource
 from hemascope.reporting.differential import compute_differential, summarize
 from hemascope.reporting.morphology import compute_red_cells
 from hemascope.reporting.platelets import compute_platelets
+from hemascope.reporting.subtypes import compute_subtypes
 from hemascope.wiring import load_grading
 
 PRIOR = {cell_type.value: 1 / len(CellType) for cell_type in CellType}
@@ -56,6 +66,16 @@ def red_cell(rng: np.random.Generator, cell_id: str) -> RedCellPrediction:
     return red_cell_prediction(cell_id, chances)
 
 
+def attributes(cell_id: str, prediction: CellPrediction, number: int) -> CellAttributes | None:
+    """Every attribute of a mature cell, a subtype where its type has any; nothing of what is unidentified."""
+    if prediction.abstention or prediction.most_likely is CellType.ERYTHROBLAST:
+        return None
+    names = SUBTYPES.get(prediction.most_likely, ())
+    subtype = AttributeAnswer(names[number % len(names)], 0.8125) if names else None
+    asked = () if prediction.most_likely is CellType.IMMATURE_GRANULOCYTE else ATTRIBUTES
+    return CellAttributes(cell_id, subtype, {name: AttributeAnswer(f"{name} {number % 2}", 0.75) for name in asked})
+
+
 def measure(outline: Polygon, nucleus: Nucleus | None, mpp: float) -> Morphometry:
     area, perimeter = max(outline.area, 0.01) * mpp**2, max(outline.perimeter, 0.1) * mpp
     shape = (area, perimeter, min(1.0, 4 * np.pi * area / perimeter**2), 0.1)
@@ -85,8 +105,12 @@ def field_result(
     size: tuple[int, int] = (640, 480),
     typed: bool = False,
     clumped: bool = False,
+    told: bool = False,
 ) -> FieldResult:
-    """Return a painted field; ``typed`` gives a type to every whole red cell, ``clumped`` calls platelets a clump."""
+    """Return a painted field; ``typed`` gives a type to every whole red cell, ``clumped`` calls platelets a clump.
+
+    ``told`` gives subtypes and attributes to white cells.
+    """
     rng = np.random.default_rng(seed)
     types = np.random.default_rng(seed + 1000)
     width, height = size
@@ -108,7 +132,8 @@ def field_result(
         answer = prediction(rng, cell_id) if kind is CellKind.WHITE_CELL else None
         whole = typed and kind is CellKind.RED_CELL and not touches
         morphology = red_cell(types, cell_id) if whole else None
-        cells.append(CellResult(cell, measure(outline, nucleus, 0.15), answer, morphology))
+        looks = attributes(cell_id, answer, len(cells)) if told and answer else None
+        cells.append(CellResult(cell, measure(outline, nucleus, 0.15), answer, morphology, looks))
     noise = rng.normal(0, 6, picture.shape)
     pixels = np.clip(cv2.GaussianBlur(picture, (0, 0), 1.2) + noise, 0, 255).astype(np.uint8)
     field = Field(field_id, pixels, Scale(0.15, scale), Path("images") / "a.png", f"{seed:064x}", ("alpha removed",))
@@ -138,4 +163,5 @@ def report_of(results: list[FieldResult], failed: tuple[FailedInput, ...] = ()) 
         ),
         red_cells=compute_red_cells(fields, table),
         platelets=compute_platelets(fields, table, 4.5),
+        subtypes=compute_subtypes(fields),
     )

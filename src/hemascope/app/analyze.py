@@ -21,6 +21,7 @@ from hemascope.recipes import Grading, Prior
 from hemascope.reporting.differential import compute_differential, summarize
 from hemascope.reporting.morphology import UNGRADED, compute_red_cells
 from hemascope.reporting.platelets import compute_platelets
+from hemascope.reporting.subtypes import compute_subtypes, subtype_statements
 from hemascope.sources.discover import Source
 
 ARTEFACTS = (
@@ -134,8 +135,9 @@ def _report(request: AnalysisRequest, summaries: Sequence[FieldSummary], failed:
     shares = {cell_type.value: share for cell_type, share in request.prior.shares.items()}
     red_cells = compute_red_cells(summaries, request.grading)
     platelets = compute_platelets(summaries, request.grading, request.red_cell_count)
+    subtypes = compute_subtypes(summaries)
     limits = statements(summaries, failed, excluded, request.prior, request.specimen)
-    said = (*limits, *morphology_statements(red_cells, platelets))
+    said = (*limits, *morphology_statements(red_cells, platelets), *subtype_statements(subtypes))
     return SmearReport(
         title=_title(request.sources),
         fields=tuple(summaries),
@@ -146,6 +148,7 @@ def _report(request: AnalysisRequest, summaries: Sequence[FieldSummary], failed:
         provenance=replace(request.provenance, tables=_tables(red_cells.grading)),
         red_cells=red_cells,
         platelets=platelets,
+        subtypes=subtypes,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,17 +18,20 @@ from hemascope.cells.scale import estimate_scale
 from hemascope.core.cell import Cell, CellCrop
 from hemascope.core.errors import InputError
 from hemascope.core.optics import background_color
-from hemascope.core.ports import CellClassifier, FieldReader, RedCellClassifier, Segmenter
-from hemascope.core.prediction import CellPrediction, RedCellPrediction
+from hemascope.core.ports import AttributeTeller, CellClassifier, FieldReader, RedCellClassifier, Segmenter
+from hemascope.core.prediction import CellAttributes, CellPrediction, RedCellPrediction
 from hemascope.core.provenance import ModelIdentity
 from hemascope.core.report import CellResult, FailedInput, FieldResult
 from hemascope.core.smear import Field, QcReason, QcStatus, QcVerdict
-from hemascope.core.taxonomy import CellKind
+from hemascope.core.taxonomy import UNIDENTIFIED, CellKind, CellType
 from hemascope.core.units import Microns, Scale, ScaleSource
 from hemascope.sources.discover import Source
 
 RED_CELLS_AT_ONCE = 256
 """Crops held together: a slide's field has tens of thousands of red cells."""
+
+WHITE_CELLS_AT_ONCE = 256
+"""Crops held together of a size that the classifier of white cells does not take."""
 
 Judge = Callable[[Field, Sequence[Cell]], QcVerdict]
 """Quality control: a field and its cells to a verdict."""
@@ -67,6 +70,8 @@ class Analyzer:
         How it is estimated from them.
     red_cells
         Types red cells; None to leave them untyped.
+    attributes
+        Tells what white cells look like; None to leave that out.
     """
 
     reader: FieldReader
@@ -77,13 +82,15 @@ class Analyzer:
     scale_sample: int = 12
     estimate: EstimateScale = estimate_scale
     red_cells: RedCellClassifier | None = None
+    attributes: AttributeTeller | None = None
     _scales: dict[tuple[Path, int, int], Scale] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def models(self) -> tuple[ModelIdentity, ...]:
-        """What answers: the finder and the classifiers, each once."""
+        """What answers: the finder, the classifiers and what tells attributes, each once."""
         parts = (self.segmenter, self.classifier, *((self.red_cells,) if self.red_cells else ()))
-        return tuple(dict.fromkeys(part.identity for part in parts))
+        told = self.attributes.identities if self.attributes else ()
+        return tuple(dict.fromkeys((*(part.identity for part in parts), *told)))
 
     def results(self, sources: Sequence[Source]) -> Iterator[FieldResult | FailedInput]:
         """Yield one result a source, in order; a file that cannot be read yields what is wrong with it.
@@ -122,11 +129,20 @@ class Analyzer:
         clock.mark("quality")
         cells = self._measured(scaled, found, scaled.scale)
         clock.mark("measure")
-        predictions = self._typed(scaled, [c.cell for c in cells if c.cell.kind is CellKind.WHITE_CELL])
+        white = [c.cell for c in cells if c.cell.kind is CellKind.WHITE_CELL]
+        crops = _crops(scaled, white, self.classifier.crop_size)
+        predictions = {prediction.cell_id: prediction for prediction in self.classifier.classify(crops)}
         clock.mark("classify")
+        looks = self._looks(scaled, list(zip(white, crops, strict=True)), predictions)
+        clock.mark("attributes")
         red = self._morphology(scaled, [c.cell for c in cells if c.cell.kind is CellKind.RED_CELL])
         clock.mark("red_cells")
-        typed = tuple(replace(c, prediction=predictions.get(c.cell.id), red_cell=red.get(c.cell.id)) for c in cells)
+        typed = tuple(
+            replace(
+                c, prediction=predictions.get(c.cell.id), red_cell=red.get(c.cell.id), attributes=looks.get(c.cell.id)
+            )
+            for c in cells
+        )
         return FieldResult(scaled, verdict, typed, clock.seconds, find_clumps(found))
 
     def _measured(self, scaled: Field, found: Sequence[Cell], scale: Scale) -> list[CellResult]:
@@ -138,9 +154,26 @@ class Analyzer:
             results.append(CellResult(cell, measure(cell.outline, scale.mpp, cell.nucleus)))
         return results
 
-    def _typed(self, scaled: Field, cells: Sequence[Cell]) -> dict[str, CellPrediction]:
-        crops = _crops(scaled, cells, self.classifier.crop_size)
-        return {prediction.cell_id: prediction for prediction in self.classifier.classify(crops)}
+    def _looks(
+        self, scaled: Field, cells: Sequence[tuple[Cell, CellCrop]], predictions: Mapping[str, CellPrediction]
+    ) -> dict[str, CellAttributes]:
+        """Return what cells look like whose type is asked; crops that are cut already are taken as they are."""
+        found: dict[str, CellAttributes] = {}
+        if self.attributes is None:
+            return found
+        asked = []
+        for cell, crop in cells:
+            cell_type = _told_type(predictions.get(cell.id))
+            if cell_type in self.attributes.cell_types:
+                asked.append((cell, crop, cell_type))
+        for start in range(0, len(asked), WHITE_CELLS_AT_ONCE):
+            some, cut, types = zip(*asked[start : start + WHITE_CELLS_AT_ONCE], strict=True)
+            crops = {
+                size: cut if size == self.classifier.crop_size else _crops(scaled, some, size)
+                for size in self.attributes.crop_sizes
+            }
+            found |= {looks.cell_id: looks for looks in self.attributes.tell(crops, types)}
+        return found
 
     def _morphology(self, scaled: Field, cells: Sequence[Cell]) -> dict[str, RedCellPrediction]:
         """Return the types of whole red cells: what the border cuts has no shape."""
@@ -183,6 +216,13 @@ class Analyzer:
             if other.scale is None and sizes_alike(read, other, factor):
                 fields.append(other)
         return fields
+
+
+def _told_type(prediction: CellPrediction | None) -> CellType | None:
+    """Return the type that was decided on; None where none was."""
+    if prediction is None or prediction.label == UNIDENTIFIED:
+        return None
+    return CellType(prediction.label)
 
 
 def _crops(scaled: Field, cells: Sequence[Cell], size: tuple[int, float]) -> list[CellCrop]:

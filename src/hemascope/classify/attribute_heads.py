@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hemascope.classify.linear_probe import LinearProbe, fit_linear_probe
 from hemascope.core.errors import WeightsError
+from hemascope.core.prediction import AttributeAnswer
 from hemascope.core.taxonomy import CellType
 from hemascope.stats.log_softmax import log_softmax
 from hemascope.stats.temperature import fit_temperature, negative_log_likelihood
@@ -37,14 +38,6 @@ class Question:
     name: str
     values: tuple[str, ...]
     cell_types: tuple[CellType, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AttributeAnswer:
-    """The likeliest answer and its calibrated probability, 0 to 1."""
-
-    value: str
-    probability: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -56,6 +56,9 @@ def analyze(
         str | None, typer.Option("--specimen", help="blood (default), or marrow: runs, and is marked unvalidated.")
     ] = None,
     no_red_cells: Annotated[bool, typer.Option("--no-red-cells", help="Do not type red cells.")] = False,
+    no_attributes: Annotated[
+        bool, typer.Option("--no-attributes", help="Do not tell subtypes and attributes of white cells.")
+    ] = False,
     recipe: Annotated[Path | None, typer.Option("--recipe", help="Analysis recipe (TOML).")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")] = False,
@@ -75,7 +78,7 @@ def analyze(
     segmenter = wiring.segmenter_name(segmenter)
     flags = {
         "prior": prior, "segmenter": segmenter, "grading": grading, "specimen": specimen,
-        "red_cells": False if no_red_cells else None,
+        "red_cells": False if no_red_cells else None, "attributes": False if no_attributes else None,
     }  # fmt: skip
     resolved = _resolve(recipe, flags)
     sources = discover(paths)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from hemascope.core.cell import Cell, CellCrop
 from hemascope.core.embedding import EncoderSpec
-from hemascope.core.prediction import CellPrediction, RedCellPrediction
+from hemascope.core.prediction import CellAttributes, CellPrediction, RedCellPrediction
 from hemascope.core.provenance import ModelIdentity
 from hemascope.core.report import FieldResult, SmearReport
 from hemascope.core.smear import Field
+from hemascope.core.taxonomy import CellType
 
 
 class FieldReader(Protocol):
@@ -131,6 +132,34 @@ class RedCellClassifier(Protocol):
 
     def classify(self, crops: Sequence[CellCrop]) -> list[RedCellPrediction]:
         """Return one prediction a crop, in order; an empty list for no crops."""
+        ...
+
+
+class AttributeTeller(Protocol):
+    """Crops of white cells whose type is told to what they look like."""
+
+    @property
+    def identities(self) -> tuple[ModelIdentity, ...]:
+        """What answers."""
+        ...
+
+    @property
+    def crop_sizes(self) -> tuple[tuple[int, float], ...]:
+        """Side in pixels and width in um of the crops it takes, each size once."""
+        ...
+
+    @property
+    def cell_types(self) -> frozenset[CellType]:
+        """Types that anything is asked of."""
+        ...
+
+    def tell(
+        self, crops: Mapping[tuple[int, float], Sequence[CellCrop]], cell_types: Sequence[CellType]
+    ) -> list[CellAttributes]:
+        """Return one record a cell, in order; an empty list for no cells.
+
+        ``crops`` holds for each of ``crop_sizes`` a crop of every cell; ``cell_types`` their types, of ``cell_types``.
+        """
         ...
 
 

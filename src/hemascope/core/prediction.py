@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -99,6 +100,55 @@ class CellPrediction:
     def uncertainty(self) -> float:
         """1 - confidence; what galleries are sorted by."""
         return 1.0 - self.confidence
+
+
+ATTRIBUTES: tuple[str, ...] = (
+    "cell_size",
+    "cell_shape",
+    "nucleus_shape",
+    "nuclear_cytoplasmic_ratio",
+    "chromatin_density",
+    "cytoplasm_vacuole",
+    "cytoplasm_texture",
+    "cytoplasm_colour",
+    "granule_type",
+    "granule_colour",
+    "granularity",
+)
+"""What is told of a cell's looks, as WBCAtt names it (Tsutsui et al., NeurIPS 2023)."""
+
+SUBTYPES: Mapping[CellType, tuple[str, ...]] = {
+    CellType.NEUTROPHIL: ("band", "segmented"),
+    CellType.IMMATURE_GRANULOCYTE: ("promyelocyte", "myelocyte", "metamyelocyte"),
+}
+"""Types that are told apart further, and into what, the youngest first; no name stands under two types."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeAnswer:
+    """The likeliest answer to one question and its calibrated probability, 0 to 1."""
+
+    value: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class CellAttributes:
+    """What one white cell looks like, as far as its type is asked.
+
+    Attributes
+    ----------
+    cell_id
+        The cell it is about.
+    subtype
+        One of the ``SUBTYPES`` of its type; None for a type that has none.
+    attributes
+        Names in ``ATTRIBUTES`` to answers; empty for a type that is not asked.
+    """
+
+    cell_id: str
+    subtype: AttributeAnswer | None
+    attributes: Mapping[str, AttributeAnswer]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,7 @@ from hemascope.core.morphology import (
     RedCellCounts,
     RedCellMorphology,
 )
-from hemascope.core.prediction import CellPrediction, RedCellPrediction
+from hemascope.core.prediction import CellAttributes, CellPrediction, RedCellPrediction
 from hemascope.core.provenance import Provenance
 from hemascope.core.rates import Rate
 from hemascope.core.smear import Field, QcVerdict
@@ -33,12 +33,15 @@ class CellResult:
         Its type; None for red cells and platelets.
     red_cell
         The morphology of a whole red cell; None for other kinds, and for red cells that the border cuts.
+    attributes
+        What a white cell looks like; None where its type is not asked, or nothing tells.
     """
 
     cell: Cell
     morphometry: Morphometry
     prediction: CellPrediction | None = None
     red_cell: RedCellPrediction | None = None
+    attributes: CellAttributes | None = None
 
     @property
     def label(self) -> str | None:
@@ -106,6 +109,8 @@ class FieldSummary:
         Their types, sizes and clumps, as sums.
     set_sizes
         Number of types in a prediction set, as text, to number of nucleated cells; empty where there are no sets.
+    subtypes
+        Subtype to number of cells; empty where none was told.
     """
 
     id: str
@@ -122,6 +127,7 @@ class FieldSummary:
     red_cells: RedCellCounts = field(default_factory=RedCellCounts)
     platelets: PlateletCounts = field(default_factory=PlateletCounts)
     set_sizes: dict[str, int] = field(default_factory=dict)
+    subtypes: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +191,9 @@ class SmearReport:
         What made it.
     red_cells, platelets
         Findings on them; None where nothing computed them.
+    subtypes
+        ``CellType`` value to each of its subtypes and its share of that type in percent, over all fields that did not
+        fail quality control; types without a cell that was told are left out.
     """
 
     title: str
@@ -196,3 +205,4 @@ class SmearReport:
     provenance: Provenance
     red_cells: RedCellMorphology | None = None
     platelets: PlateletFindings | None = None
+    subtypes: dict[str, dict[str, Rate]] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hemascope.core.errors import MissingExtraError
+from hemascope.core.prediction import ATTRIBUTES
 from hemascope.core.report import FieldResult, SmearReport
 from hemascope.core.taxonomy import CellType, RedCellType
 from hemascope.export.columns import COLUMNS, clean_text
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
 
 _NAME = "cells.h5ad"
 _CATEGORIES = ("field_id", "field_path", "field_sha256", "field_qc", "scale_source", "kind", "type", "most_likely_type",
-               "abstention", "prediction_set", "red_cell_type")  # fmt: skip
+               "abstention", "prediction_set", "subtype", *ATTRIBUTES, "red_cell_type")  # fmt: skip
 
 
 class CellsAnnDataSink:
     """Writes ``cells.h5ad``: rows are spooled to Parquet as fields come, and turned into AnnData at the end.
 
-    Only ``finish`` needs memory for the whole table, about 500 bytes a cell.
+    Only ``finish`` needs memory for the whole table, about 600 bytes a cell.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from hemascope.core.prediction import CellPrediction, PredictionSet, RedCellPrediction
+from hemascope.core.prediction import ATTRIBUTES, CellAttributes, CellPrediction, PredictionSet, RedCellPrediction
 from hemascope.core.report import CellResult, FieldResult
 from hemascope.core.taxonomy import CellKind, CellType, RedCellType
 
@@ -85,6 +85,17 @@ def _red_cell_probability(index: int, red_cell_type: RedCellType) -> Column:
     return Column(f"p_red_cell_{red_cell_type.value}", "number", "red_cell_probability", get)
 
 
+def _of_looks(read: Callable[[CellAttributes], Value]) -> Callable[[FieldResult, CellResult], Value]:
+    """Return a getter that is None where nothing was told of the cell's looks."""
+    return lambda field, cell: None if cell.attributes is None else read(cell.attributes)
+
+
+def _attribute(name: str) -> Column:
+    """Return the column with the value of one attribute."""
+    get = _of_looks(lambda looks: looks.attributes[name].value if name in looks.attributes else None)
+    return Column(name, "text", "fact", get)
+
+
 def clump_of(field: FieldResult, cell: CellResult) -> int | None:
     """Return the number of the platelet clump in its field, from 1, that ``cell`` belongs to; None for none."""
     if cell.cell.kind is not CellKind.PLATELET:
@@ -118,6 +129,14 @@ COLUMNS: tuple[Column, ...] = (
     Column("anomaly", "number", "fact", _of_prediction(lambda prediction: float(prediction.anomaly))),
     Column("abstention", "text", "fact", _of_prediction(lambda p: p.abstention.value if p.abstention else None)),
     Column("prediction_set", "text", "fact", _of_prediction(lambda p: set_text(p.prediction_set))),
+    Column("subtype", "text", "fact", _of_looks(lambda looks: looks.subtype.value if looks.subtype else None)),
+    Column(
+        "subtype_probability",
+        "number",
+        "fact",
+        _of_looks(lambda looks: looks.subtype.probability if looks.subtype else None),
+    ),
+    *(_attribute(name) for name in ATTRIBUTES),
     Column("red_cell_type", "text", "fact", _of_red_cell(lambda prediction: prediction.label.value)),
     Column("red_cell_confidence", "number", "fact", _of_red_cell(lambda prediction: prediction.confidence)),
     Column("platelet_clump", "integer", "fact", clump_of),

@@ -59,6 +59,9 @@ class FieldRecord(Record):
     set_sizes: dict[Text, NonNegativeInt] = Field(
         description="Number of types in a prediction set to number of nucleated cells; empty where there are no sets."
     )
+    subtypes: dict[Text, NonNegativeInt] = Field(
+        default_factory=dict, description="Subtype to number of cells; empty where none was told."
+    )
 
 
 class FailedInputRecord(Record):
@@ -126,6 +129,10 @@ class ReportRecord(Record):
     provenance: ProvenanceRecord = Field(description="What made it.")
     red_cells: RedCellRecord | None = Field(description="Findings on red cells; null where nothing computed them.")
     platelets: PlateletRecord | None = Field(description="Findings on platelets; null where nothing computed them.")
+    subtypes: dict[Text, dict[Text, RateRecord]] = Field(
+        default_factory=dict,
+        description="Type to its subtypes, each with its share of that type; types without a cell told are left out.",
+    )
 
 
 def report_record(report: SmearReport) -> ReportRecord:

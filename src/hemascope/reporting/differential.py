@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from hemascope.core.prediction import SUBTYPES
 from hemascope.core.rates import Rate
 from hemascope.core.report import Differential, FieldResult, FieldSummary
 from hemascope.core.smear import QcStatus
@@ -19,6 +20,10 @@ PER_FIELD = "per field"
 
 DIFFERENTIAL_TYPES: tuple[str, ...] = (*(t.value for t in WHITE_CELL_TYPES), UNIDENTIFIED)
 """The rows of a differential, in order; together they are every white cell."""
+
+
+SUBTYPE_NAMES: tuple[str, ...] = tuple(name for names in SUBTYPES.values() for name in names)
+"""Every subtype of every type."""
 
 
 def summarize(result: FieldResult) -> FieldSummary:
@@ -41,6 +46,8 @@ def summarize(result: FieldResult) -> FieldSummary:
     labels = Counter(cell.label for cell in result.cells if cell.label is not None)
     sets = (cell.prediction.prediction_set for cell in result.cells if cell.prediction is not None)
     sizes = Counter(len(found.types) for found in sets if found is not None)
+    told = (cell.attributes.subtype for cell in result.cells if cell.attributes is not None)
+    subtypes = Counter(subtype.value for subtype in told if subtype is not None)
     return FieldSummary(
         id=field.id,
         path="" if field.path is None else str(field.path),
@@ -56,6 +63,7 @@ def summarize(result: FieldResult) -> FieldSummary:
         red_cells=count_red_cells(result),
         platelets=count_platelets(result),
         set_sizes={str(size): sizes[size] for size in sorted(sizes)},
+        subtypes={name: subtypes[name] for name in SUBTYPE_NAMES if subtypes[name]},
     )
 
 

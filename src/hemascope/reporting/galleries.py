@@ -6,7 +6,7 @@ import heapq
 from collections import Counter
 from typing import NamedTuple
 
-from hemascope.core.prediction import AbstentionReason, PredictionSet
+from hemascope.core.prediction import AbstentionReason, AttributeAnswer, CellAttributes, PredictionSet
 from hemascope.core.report import CellResult, FieldResult
 from hemascope.core.smear import QcStatus
 from hemascope.core.taxonomy import DISPLAY_NAMES, UNIDENTIFIED
@@ -41,6 +41,8 @@ class Portrait(NamedTuple):
         Whether its field failed quality control.
     others
         The other types that cannot be excluded, in words; "" where there are none.
+    subtype, looks
+        The subtype and the attributes with their probabilities, in words; "" where none were told.
     """
 
     uncertainty: float
@@ -52,6 +54,8 @@ class Portrait(NamedTuple):
     reason: str
     excluded: bool
     others: str = ""
+    subtype: str = ""
+    looks: str = ""
 
     @property
     def anchor(self) -> str:
@@ -107,7 +111,8 @@ def _portrait(result: FieldResult, cell: CellResult, place: tuple[float, int, in
     if not reason and cell.label == UNIDENTIFIED:
         reason = REASONS[AbstentionReason.NOT_NUCLEATED]
     likely, others = DISPLAY_NAMES[prediction.most_likely], _others(prediction.prediction_set)
-    return Portrait(*place, picture, likely, float(prediction.anomaly), reason, excluded, others)
+    subtype, looks = _looks(cell.attributes)
+    return Portrait(*place, picture, likely, float(prediction.anomaly), reason, excluded, others, subtype, looks)
 
 
 def _others(found: PredictionSet | None) -> str:
@@ -115,3 +120,16 @@ def _others(found: PredictionSet | None) -> str:
     names = [DISPLAY_NAMES[cell_type] for cell_type in found.types[1:]] if found else []
     more = [f"{len(names) - 2} more"] if len(names) > 2 else []
     return ", ".join([*names[:2], *more])
+
+
+def _looks(found: CellAttributes | None) -> tuple[str, str]:
+    """Return the subtype and the attributes of a cell, in words."""
+    if found is None:
+        return "", ""
+    told = (f"{name.replace('_', ' ')} {_said(answer)}" for name, answer in found.attributes.items())
+    return _said(found.subtype) if found.subtype else "", ", ".join(told)
+
+
+def _said(answer: AttributeAnswer) -> str:
+    """Return an answer with its probability."""
+    return f"{answer.value} {100 * answer.probability:.0f}%"

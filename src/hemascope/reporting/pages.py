@@ -22,6 +22,7 @@ from hemascope.reporting.red_cell_gallery import RedCellGallery
 from hemascope.reporting.red_cell_view import view_red_cells
 from hemascope.reporting.sizes import SizeTable
 from hemascope.reporting.spool import FieldSpool
+from hemascope.reporting.subtypes import SUBTYPE_LIMITS, subtype_rows
 
 if TYPE_CHECKING:
     import jinja2
@@ -174,6 +175,8 @@ def _context(report: SmearReport, pictures: CellPictures) -> dict[str, Any]:
         "span": figures.plot_span(report.differential.types.values()),
         "implications": figures.implications(report.differential.white_cells),
         "galleries": [(label, galleries.of(label), galleries.totals[label]) for label in GALLERY_ORDER],
+        "subtype_rows": subtype_rows(report.subtypes),
+        "subtype_limits": SUBTYPE_LIMITS,
         "sizes": pictures.sizes,
         "recipe": json.dumps(report.provenance.recipe, indent=2, sort_keys=True, default=str, ensure_ascii=False),
         "prior_shares": _prior_shares(report.differential.prior_shares),

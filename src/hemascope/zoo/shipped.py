@@ -12,6 +12,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 FINDER = "finder"
 CELL_CLASSIFIER = "cell_classifier"
 RED_CELL_CLASSIFIER = "red_cell_classifier"
+CELL_ATTRIBUTES = "cell_attributes"
 
 
 def shipped_folder(name: str) -> Path:
