@@ -61,6 +61,7 @@ def run(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) ->
     recipe = load_recipe(request.recipe, LeukemiaTrainingRecipe)
     root = needed_root(request)
     _need_torch()
+    from hemascope.train.leukemia import device
     from hemascope.train.leukemia_images import load_images
 
     records = _first_of_clusters(open_fields(SET, root), request.limit)
@@ -91,7 +92,7 @@ def run(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) ->
         "curves": curves,
         "trials": {name: told.trial for name, told in trials.items()},
     }
-    identity = ModelIdentity(recipe.name, recipe.version, recipe.digest(), "torch-cpu-bf16", "not shipped")
+    identity = ModelIdentity(recipe.name, recipe.version, recipe.digest(), f"torch-{device()}-bf16", "not shipped")
     return Outcome(
         data={SET: describe_set(SET, root, "classes and stain clusters")},
         n={SET: len(records), f"{SET}.test": int(held_out[None].sum()), f"{SET}.clusters": len(set(groups.tolist()))},
