@@ -253,3 +253,14 @@ def test_a_model_that_ships_is_found_and_can_be_left_out(
     (zoo / shipped.CELL_ATTRIBUTES / "model.safetensors").write_bytes(b"broken")
     with pytest.raises(WeightsError, match=r"model\.safetensors"):
         wiring.build_attribute_teller()
+
+
+def test_the_model_that_ships_stands_on_encoders_that_ship() -> None:
+    card = shipped.shipped_card(shipped.CELL_ATTRIBUTES)
+    if card is None:
+        pytest.skip("no attribute model ships with this version")
+    teller = wiring.build_attribute_teller()
+    assert teller is not None
+    assert teller.cell_types == {*pbc_full.ATTRIBUTED_TYPES, CellType.IMMATURE_GRANULOCYTE}
+    names = str(card.spec["encoder_choice"]).split("+")
+    assert all(name == "descriptors" or shipped.shipped_card(name) for name in names)
