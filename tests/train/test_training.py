@@ -18,7 +18,7 @@ from hemascope.core.errors import DataSetError, RecipeError
 from hemascope.core.optics import absorption
 from hemascope.core.taxonomy import CellKind, CellType
 from hemascope.nets.anomaly_head import MahalanobisHead, ShippedCellNet
-from hemascope.nets.cell_encoder import CellEncoder, EncoderShape
+from hemascope.nets.cell_encoder import CellEncoder, EncoderShape, paint_surroundings
 from hemascope.nets.star_net import StarNet
 from hemascope.recipes import CellTrainingRecipe, CropSource, FieldSource, SegmenterTrainingRecipe
 from hemascope.synth.write import write_smear
@@ -277,9 +277,25 @@ def test_distance_is_zero_at_a_center_and_grows_away_from_it() -> None:
 
 def test_the_shipped_net_gives_logits_embedding_and_distance() -> None:
     net = CellEncoder(8, EncoderShape((8, 16), (1, 1), margin_px=0, standard_radius_px=0)).eval()
-    shipped = ShippedCellNet(net, MahalanobisHead(torch.eye(16), torch.zeros(8, 16)))
-    logits, embedding, distance = shipped(torch.zeros(3, 3, 32, 32))
+    shipped = ShippedCellNet(net, MahalanobisHead(torch.eye(16), torch.zeros(8, 16)), 10.0, 0.5)
+    crops = torch.rand(3, 3, 32, 32)
+    logits, embedding, distance = shipped(crops)
     assert (logits.shape, embedding.shape, distance.shape) == ((3, 8), (3, 16), (3,))
+    assert torch.equal(embedding, net(crops)[1])
+
+
+def test_the_shipped_net_hears_the_cell_alone_as_much_as_the_whole_crop() -> None:
+    torch.manual_seed(0)
+    net = CellEncoder(8, EncoderShape((8, 16), (1, 1), margin_px=0, standard_radius_px=0)).eval()
+    shipped = ShippedCellNet(net, MahalanobisHead(torch.eye(16), torch.zeros(8, 16)), 10.0, 0.5)
+    crops = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        alone = shipped(paint_surroundings(crops, torch.tensor(10.0), 0.5))[0]
+        whole = sum(net(x)[0] for x in (crops, crops.flip(3), crops.flip(2), crops.transpose(2, 3))) / 4
+        assert not torch.allclose(alone, whole, atol=1e-3)
+        cell = paint_surroundings(crops, torch.tensor(10.0), 0.5)
+        expected = whole / 2 + (net(cell)[0] + net(cell.transpose(2, 3))[0]) / 4
+        assert torch.allclose(shipped(crops)[0], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("changed", [{"seed": 9}, {"steps": 3}])

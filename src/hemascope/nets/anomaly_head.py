@@ -37,8 +37,9 @@ class MahalanobisHead(nn.Module):
 class ShippedCellNet(nn.Module):
     """The classifier as it answers: logits, embedding and distance from what was seen.
 
-    Logits are the mean of two looks, at the whole crop and at the cell alone: what surrounds a cell differs between
-    laboratories, and where the two looks disagree the answer is less sure. Embedding and distance are of the whole one.
+    Logits are the mean of six looks: four at the whole crop, as it is, mirrored either way and transposed, and two at
+    the cell alone, which count as much together. A cell has no up, and what surrounds it differs between laboratories;
+    where the looks disagree the answer is less sure. Embedding and distance are of the whole crop.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ class ShippedCellNet(nn.Module):
     anomaly
         Fitted on its embeddings.
     radius, edge
-        Of the disk that the second look keeps, in pixels; see ``cell_encoder.paint_surroundings``.
+        Of the disk that cells alone are kept in, in pixels; see ``cell_encoder.paint_surroundings``.
     """
 
     def __init__(self, net: CellEncoder, anomaly: MahalanobisHead, radius: float, edge: float) -> None:
@@ -61,5 +62,7 @@ class ShippedCellNet(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return logits N x classes, embedding N x D and distance N for network input N x 3 x S x S."""
         logits, embedding = self.net(x)
-        alone, _ = self.net(paint_surroundings(x, self.radius, self.edge))
-        return (logits + alone) / 2, embedding, self.anomaly(embedding)
+        whole = logits + sum(self.net(look)[0] for look in (x.flip(3), x.flip(2), x.transpose(2, 3)))
+        cell = paint_surroundings(x, self.radius, self.edge)
+        alone = self.net(cell)[0] + self.net(cell.transpose(2, 3))[0]
+        return whole / 8 + alone / 4, embedding, self.anomaly(embedding)
