@@ -390,9 +390,12 @@ class CellTrainingRecipe(CropTrainingRecipe):
         Model folder whose encoder training starts from; None for none.
     encoder
         Name under which its encoder is packed besides, without the head; None for not at all.
+    second_opinion
+        Whether a linear classifier of handcrafted descriptors is fitted, whose logits are added to the network's.
     """
 
     kind: Literal["cells"] = "cells"
+    second_opinion: bool = False
     encoder: str | None = None
     crop_um: Positive = 32.0
     network: EncoderSize = EncoderSize()
@@ -472,7 +475,7 @@ class LeukemiaTrainingRecipe(TrainingRecipe):
     pooling
         Of the channel attention: ``mean``, or ``mean_max``.
     segmentation
-        ``none``, or ``both``: every field and its color-thresholded copy, one group, learned from and answered together.
+        ``none``, or ``both``: every field and its color-thresholded copy, one group, learned and answered together.
     sampler, weighted_loss
         Whether classes are drawn evenly, and whether the loss evens out what imbalance is left.
     color, log_scale

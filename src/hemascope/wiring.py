@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hemascope.app.bench_report import WholeRun
     from hemascope.app.bench_request import BenchmarkParts
     from hemascope.app.protocol_encoder import ProtocolEncoder
+    from hemascope.classify.second_opinion import SecondOpinion
     from hemascope.core.report import SmearReport
     from hemascope.data.folds import Fold
     from hemascope.export.embeddings_table import EmbeddingsSink
@@ -290,7 +291,22 @@ def build_classifier(prior: Prior | str, recipe: AnalysisRecipe | None = None) -
         conformal=conformal,
     )
     thresholds = Thresholds(recipe.min_confidence, recipe.max_anomaly)
-    return NetworkClassifier(OnnxGraph(folder, card, read_settings().threads), spec, shares, thresholds)
+    graph = OnnxGraph(folder, card, read_settings().threads)
+    return NetworkClassifier(graph, spec, shares, thresholds, _second_opinion(folder, card))
+
+
+def _second_opinion(folder: Path, card: ModelCard) -> SecondOpinion | None:
+    """Return the second opinion of a cell classifier, or None where its card states none."""
+    from hemascope.classify.second_opinion import OPINION_FILE, read_second_opinion
+    from hemascope.embed.descriptor_encoder import DescriptorEncoder
+    from hemascope.zoo.onnx_graph import verified_bytes
+    from hemascope.zoo.plain_tensors import tensors_from_bytes
+
+    if "second_opinion" not in card.spec:
+        return None
+    path = folder / OPINION_FILE
+    tensors = tensors_from_bytes(verified_bytes(path, card.files.get(OPINION_FILE, "")), str(path))
+    return read_second_opinion(card.spec["second_opinion"], tensors, DescriptorEncoder())
 
 
 def build_encoder(
@@ -523,7 +539,8 @@ def build_protocol_encoder(name: str) -> ProtocolEncoder:
         card = read_card(Path(name))
         if card.task == "classify":
             graph = OnnxGraph(Path(name), card, settings.threads)
-            return classifier_encoder(shown_model(name), graph, card, started_from(card))
+            opinion = _second_opinion(folder, card)
+            return classifier_encoder(shown_model(name), graph, card, started_from(card), opinion)
     _, card = encoder_folder(name, settings.models)
     return card_encoder(shown_model(name), build_encoder(name, settings), card, started_from(card))
 

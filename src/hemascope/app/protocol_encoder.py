@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hemascope.app.target_cells import DEFAULT_UM, TypedCell, cut_cells
 from hemascope.classify.network import network_input
+from hemascope.classify.second_opinion import SecondOpinion
 from hemascope.core.cell import CellCrop
 from hemascope.core.errors import WeightsError
 from hemascope.core.ports import Encoder, TensorGraph
@@ -137,8 +138,14 @@ def card_encoder(name: str, encoder: Encoder, card: ModelCard, cards: Sequence[M
     )
 
 
-def classifier_encoder(name: str, graph: TensorGraph, card: ModelCard, cards: Sequence[ModelCard]) -> ProtocolEncoder:
-    """Return a classifier of cells as an encoder that has logits of its own.
+def classifier_encoder(
+    name: str,
+    graph: TensorGraph,
+    card: ModelCard,
+    cards: Sequence[ModelCard],
+    opinion: SecondOpinion | None = None,
+) -> ProtocolEncoder:
+    """Return a classifier of cells as an encoder that has logits of its own, those of its second opinion added.
 
     Raises
     ------
@@ -152,6 +159,8 @@ def classifier_encoder(name: str, graph: TensorGraph, card: ModelCard, cards: Se
 
     def answer(crops: Sequence[CellCrop]) -> CropAnswers:
         logits, embeddings = graph.run(network_input(crops, side))[:2]
+        if opinion is not None:
+            logits = (logits + opinion.logits(crops)).astype(np.float32)
         return CropAnswers(embeddings, logits)
 
     return ProtocolEncoder(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hemascope.classify.conformal import ConformalLimits, prediction_sets
 from hemascope.classify.decide import Thresholds, decide
 from hemascope.classify.prior import under_prior
+from hemascope.classify.second_opinion import SecondOpinion
 from hemascope.core.cell import CellCrop
 from hemascope.core.optics import absorption, transmittance
 from hemascope.core.ports import TensorGraph
@@ -61,12 +62,20 @@ class NetworkClassifier:
         Assumed share of each type.
     thresholds
         When not to decide.
+    opinion
+        A second opinion, whose logits are added; None for the network alone.
     """
 
     def __init__(
-        self, graph: TensorGraph, spec: ClassifierSpec, prior: Mapping[CellType, float], thresholds: Thresholds
+        self,
+        graph: TensorGraph,
+        spec: ClassifierSpec,
+        prior: Mapping[CellType, float],
+        thresholds: Thresholds,
+        opinion: SecondOpinion | None = None,
     ) -> None:
         self._graph = graph
+        self._opinion = opinion
         self._spec = spec
         self._prior = np.array([prior[t] for t in CellType], np.float64)
         self._trained = np.array([spec.training_shares[t] for t in CellType], np.float64)
@@ -94,7 +103,8 @@ class NetworkClassifier:
         for start in range(0, len(crops), BATCH):
             batch = crops[start : start + BATCH]
             logits, _, distances = self._graph.run(network_input(batch, self._spec.crop_px))
-            calibrated = softmax(logits / self._spec.temperature)
+            both = logits if self._opinion is None else logits + self._opinion.logits(batch)
+            calibrated = softmax(both / self._spec.temperature)
             probabilities = under_prior(calibrated, self._trained, self._prior)
             anomalies = distances.reshape(-1) / self._spec.anomaly_threshold
             sets = prediction_sets(calibrated, self._spec.conformal, shown=probabilities)

@@ -6,7 +6,7 @@ import hashlib
 import importlib.metadata
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -183,7 +183,13 @@ class Export:
     dynamic: dict[int, object]
 
 
-def pack_model(folder: Path, export: Export, card: ModelCard, describe: Callable[[ModelCard], str]) -> ModelCard:
+def pack_model(
+    folder: Path,
+    export: Export,
+    card: ModelCard,
+    describe: Callable[[ModelCard], str],
+    beside: Mapping[str, bytes] | None = None,
+) -> ModelCard:
     """Write graph, tensors and cards beside their place, then move the whole folder there.
 
     Parameters
@@ -194,6 +200,8 @@ def pack_model(folder: Path, export: Export, card: ModelCard, describe: Callable
         The card without the files' digests.
     describe
         A card to the text for readers, written as README.md.
+    beside
+        Further files, name to content.
 
     Returns
     -------
@@ -211,7 +219,10 @@ def pack_model(folder: Path, export: Export, card: ModelCard, describe: Callable
         export.module, export.example, partial / GRAPH_FILE, export.outputs, export.dynamic, MAX_DIFFERENCE
     )
     save_tensors(export.module, partial / TENSORS_FILE)
-    files = {name: hashlib.sha256((partial / name).read_bytes()).hexdigest() for name in (GRAPH_FILE, TENSORS_FILE)}
+    for name, content in (beside or {}).items():
+        (partial / name).write_bytes(content)
+    names = (GRAPH_FILE, TENSORS_FILE, *(beside or {}))
+    files = {name: hashlib.sha256((partial / name).read_bytes()).hexdigest() for name in names}
     figures = {name: round(value, 6) for name, value in (card.validation | {"graph_difference": difference}).items()}
     whole = card.model_copy(update={"files": files, "validation": figures})
     (partial / CARD_FILE).write_text(json.dumps(whole.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from hemascope.classify.conformal import conformal_spec
 from hemascope.classify.network import softmax
+from hemascope.classify.second_opinion import OPINION_FILE
 from hemascope.core.errors import DataSetError
 from hemascope.core.taxonomy import CellType
 from hemascope.nets.anomaly_head import MahalanobisHead, ShippedCellNet
@@ -19,7 +21,7 @@ from hemascope.recipes import CellTrainingRecipe
 from hemascope.stats.temperature import fit_temperature, negative_log_likelihood
 from hemascope.train.cell_look import augment_by
 from hemascope.train.crop_batches import LabeledCrops, load_crops
-from hemascope.train.crop_net import Augment, predict
+from hemascope.train.crop_net import Augment, CropOutputs, predict
 from hemascope.train.onnx_export import round_weights
 from hemascope.train.package import (
     Export,
@@ -28,6 +30,7 @@ from hemascope.train.package import (
     new_card,
     pack_model,
 )
+from hemascope.train.second_opinion import FittedOpinion, fit_second_opinion
 from hemascope.train.ship_encoder import encoder_facts, ship_bare_encoder
 from hemascope.zoo.card import ModelCard
 
@@ -114,39 +117,73 @@ def ship_cells(recipe: CellTrainingRecipe, root: Path, net: CellEncoder, folder:
     round_weights(net)
     train = [load_crops(source, root, "train", recipe) for source in recipe.sources]
     validation = [load_crops(source, root, "val", recipe) for source in recipe.sources]
-    augment = augment_by(recipe.augmentation, recipe.crop_um / recipe.crop_px)
-    seen = np.concatenate([augmented_embeddings(net, crops, augment, recipe.seed) for crops in train])
-    labels = np.concatenate([crops.labels for crops in train])
-    head = fit_anomaly_head(seen, labels, _sampling_weights(recipe, train))
-    round_weights(head)
-    mpp = recipe.crop_um / recipe.crop_px
-    shipped = ShippedCellNet(net, head, CENTER_UM / mpp, EDGE_UM / mpp).eval()
+    weights = _sampling_weights(recipe, train)
+    shipped = _with_distance(recipe, net, train, weights)
     outputs = [predict(shipped, crops.images) for crops in validation]
-    home, truth = outputs[0], validation[0].labels
-    temperature = fit_temperature(home.logits, truth)
-    shares = np.bincount(truth, minlength=len(CellType)) / len(truth)
-    figures = {
-        f"{crops.name}.accuracy": float((out.logits.argmax(axis=1) == crops.labels).mean())
-        for crops, out in zip(validation, outputs, strict=True)
-    }
-    figures["nll_before_calibration"] = negative_log_likelihood(home.logits, truth, 1.0)
-    figures["nll_after_calibration"] = negative_log_likelihood(home.logits, truth, temperature)
-    spec = {
-        "temperature": temperature,
-        "training_shares": {t.value: float(s) for t, s in zip(CellType, shares, strict=True)},
-        "anomaly_threshold": anomaly_threshold(head, [out.embeddings for out in outputs]),
-        "conformal": conformal_spec(softmax(home.logits / temperature), truth, validation[0].groups),
-        "embedding_output": 1,
+    opinion = None
+    if recipe.second_opinion:
+        opinion = fit_second_opinion(train, weights, validation, outputs[0].logits, recipe.crop_um)
+    told = _told(outputs, opinion)
+    temperature = fit_temperature(told[0], validation[0].labels)
+    spec: dict[str, Any] = {
+        **_calibration(told[0], temperature, validation[0]),
+        "anomaly_threshold": anomaly_threshold(shipped.anomaly, [out.embeddings for out in outputs]),
         **encoder_facts(net, recipe.crop_px, recipe.crop_um),
+        **({"second_opinion": opinion.spec()} if opinion else {}),
     }
+    figures = _figures(validation, told, temperature)
     card = new_card("classify", recipe, spec=spec, figures=figures, command=command, root=root)
     example = torch.rand(3, 3, recipe.crop_px, recipe.crop_px) * 2
     batch = torch.export.Dim("batch", min=1, max=1024)
     graph = Export(shipped, example, ("logits", "embedding", "distance"), {0: batch})
-    whole = pack_model(folder, graph, card, describe_classifier)
+    beside = {OPINION_FILE: opinion.tensors()} if opinion else {}
+    whole = pack_model(folder, graph, card, describe_classifier, beside)
     if recipe.encoder is not None:
         ship_bare_encoder(whole, recipe.encoder, net, folder.with_name(recipe.encoder))
     return whole
+
+
+def _with_distance(
+    recipe: CellTrainingRecipe, net: CellEncoder, train: Sequence[LabeledCrops], weights: NDArray[np.float64]
+) -> ShippedCellNet:
+    """Return the network as it answers, its distances fitted on what was seen in training."""
+    mpp = recipe.crop_um / recipe.crop_px
+    augment = augment_by(recipe.augmentation, mpp)
+    seen = np.concatenate([augmented_embeddings(net, crops, augment, recipe.seed) for crops in train])
+    head = fit_anomaly_head(seen, np.concatenate([crops.labels for crops in train]), weights)
+    round_weights(head)
+    return ShippedCellNet(net, head, CENTER_UM / mpp, EDGE_UM / mpp).eval()
+
+
+def _told(outputs: Sequence[CropOutputs], opinion: FittedOpinion | None) -> list[NDArray[np.float64]]:
+    """Return the logits of each validation set, those of the second opinion added."""
+    own = [out.logits.astype(np.float64) for out in outputs]
+    if opinion is None:
+        return own
+    return [logits + said for logits, said in zip(own, opinion.validation, strict=True)]
+
+
+def _calibration(logits: NDArray[np.float64], temperature: float, crops: LabeledCrops) -> dict[str, Any]:
+    """Return what the card says of calibration on the first source's validation split."""
+    shares = np.bincount(crops.labels, minlength=len(CellType)) / len(crops.labels)
+    return {
+        "temperature": temperature,
+        "training_shares": {t.value: float(s) for t, s in zip(CellType, shares, strict=True)},
+        "conformal": conformal_spec(softmax(logits / temperature), crops.labels, crops.groups),
+    }
+
+
+def _figures(
+    validation: Sequence[LabeledCrops], told: Sequence[NDArray[np.float64]], temperature: float
+) -> dict[str, float]:
+    """Return accuracy on each validation split, and the likelihood on the first before and after calibration."""
+    figures = {
+        f"{crops.name}.accuracy": float((logits.argmax(axis=1) == crops.labels).mean())
+        for crops, logits in zip(validation, told, strict=True)
+    }
+    figures["nll_before_calibration"] = negative_log_likelihood(told[0], validation[0].labels, 1.0)
+    figures["nll_after_calibration"] = negative_log_likelihood(told[0], validation[0].labels, temperature)
+    return figures
 
 
 def describe_classifier(card: ModelCard) -> str:
@@ -161,7 +198,8 @@ tags: [hematology, blood-smear, image-classification]
 # {card.name} {card.version}
 
 Types one nucleated cell (or platelet) in a crop of {card.spec["crop_um"]:g} um, {card.spec["crop_px"]} px, into the
-eight groups of the PBC set. Logits, an embedding, and the distance from everything seen in training. Research use only.
+eight groups of the PBC set. Logits, to which those of a linear classifier of handcrafted descriptors are added; an
+embedding, and the distance from everything seen in training. Research use only.
 
 **Not for**: diagnosis; blasts, abnormal lymphocytes, plasma cells, smudge cells (none were seen in training: they
 should come out unidentified, but may not); stains other than Romanowsky.
