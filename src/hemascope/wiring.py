@@ -539,7 +539,7 @@ def build_protocol_encoder(name: str) -> ProtocolEncoder:
         card = read_card(Path(name))
         if card.task == "classify":
             graph = OnnxGraph(Path(name), card, settings.threads)
-            opinion = _second_opinion(folder, card)
+            opinion = _second_opinion(Path(name), card)
             return classifier_encoder(shown_model(name), graph, card, started_from(card), opinion)
     _, card = encoder_folder(name, settings.models)
     return card_encoder(shown_model(name), build_encoder(name, settings), card, started_from(card))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from hemascope.app.conformal_tables import conformal_tables
-from hemascope.app.plain_table import NONE, Document, Figures, PlainTable
 from hemascope.app.leukemia_table import leukemia_tables
+from hemascope.app.plain_table import NONE, Document, Figures, PlainTable
 from hemascope.app.protocol_tables import PROTOCOL_TABLES
 from hemascope.core.taxonomy import DISPLAY_NAMES, UNIDENTIFIED, CellKind, CellType, RedCellType
 
