@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hemascope.classify.decide import Thresholds
 from hemascope.classify.network import ClassifierSpec, NetworkClassifier
-from hemascope.classify.second_opinion import SecondOpinion, read_second_opinion, told
+from hemascope.classify.second_opinion import distance, read_second_opinion, told
 from hemascope.core.cell import CellCrop
 from hemascope.core.errors import WeightsError
 from hemascope.core.provenance import ModelIdentity
@@ -17,7 +17,7 @@ from hemascope.core.taxonomy import CellType
 from hemascope.core.units import Microns
 from hemascope.embed.descriptor_encoder import DescriptorEncoder
 from hemascope.train.crop_batches import LabeledCrops
-from hemascope.train.second_opinion import SHARES, FittedOpinion, fit_second_opinion
+from hemascope.train.second_opinion import FittedOpinion, fit_second_opinion
 from hemascope.zoo.plain_tensors import tensors_from_bytes
 
 TYPES = len(CellType)
@@ -44,24 +44,30 @@ def validation() -> LabeledCrops:
 
 @pytest.fixture(scope="module")
 def fitted(validation: LabeledCrops) -> FittedOpinion:
-    train = painted("a", 6, 0)
+    train = painted("a", 8, 0)
     silent = np.zeros((len(validation.labels), TYPES), np.float32)
-    return fit_second_opinion([train], np.ones(len(train.labels)), [validation], silent, 32.0)
+    return fit_second_opinion([train], np.ones(len(train.labels)), [validation], [silent], 32.0)
 
 
 def test_where_the_network_knows_nothing_the_second_opinion_is_heard(
     fitted: FittedOpinion, validation: LabeledCrops
 ) -> None:
-    assert fitted.share in SHARES
-    assert fitted.share > 0
-    assert (fitted.validation[0].argmax(axis=1) == validation.labels).mean() > 0.9
+    assert fitted.opinion.share > 0
+    assert (fitted.joined[0].argmax(axis=1) == validation.labels).mean() > 0.9
 
 
 def test_where_the_network_knows_everything_it_is_not_needed(validation: LabeledCrops) -> None:
     train = painted("a", 4, 2)
     train = LabeledCrops("a", train.images, np.random.default_rng(0).permutation(train.labels))
     sure = np.eye(TYPES, dtype=np.float32)[validation.labels] * 30
-    assert fit_second_opinion([train], np.ones(len(train.labels)), [validation], sure, 32.0).share == 0
+    assert fit_second_opinion([train], np.ones(len(train.labels)), [validation], [sure], 32.0).opinion.share == 0
+
+
+def test_it_is_not_heard_about_cells_of_another_stain(fitted: FittedOpinion, validation: LabeledCrops) -> None:
+    foreign = np.ascontiguousarray(255 - (255 - validation.images[..., ::-1]) // 2)
+    crops = [CellCrop(str(i), pixels, Microns(32.0)) for i, pixels in enumerate(foreign)]
+    logits = np.random.default_rng(0).normal(0, 1, (len(crops), TYPES)).astype(np.float32)
+    assert fitted.opinion.joined(logits, crops, 1.0) == pytest.approx(logits)
 
 
 class Silent:
@@ -77,14 +83,22 @@ class Silent:
 def test_it_is_read_back_and_its_logits_are_added(fitted: FittedOpinion, validation: LabeledCrops) -> None:
     opinion = read_second_opinion(fitted.spec(), tensors_from_bytes(fitted.tensors(), "x"), DescriptorEncoder())
     crops = [CellCrop(str(i), pixels, Microns(32.0)) for i, pixels in enumerate(validation.images)]
-    assert opinion.logits(crops) == pytest.approx(fitted.validation[0], abs=1e-2)
+    silent = np.zeros((len(crops), TYPES), np.float32)
+    joined = opinion.joined(silent, crops, 2.0)
+    assert joined == pytest.approx(fitted.opinion.joined(silent, crops, 2.0))
     even = dict.fromkeys(CellType, 1 / TYPES)
     spec = ClassifierSpec(128, 32.0, 2.0, even, 1.0)
     alone = NetworkClassifier(Silent(), spec, even, Thresholds(0.0, 1.0)).classify(crops[:2])
     heard = NetworkClassifier(Silent(), spec, even, Thresholds(0.0, 1.0), opinion).classify(crops[:2])
     assert alone[0].probabilities == pytest.approx(np.full(TYPES, 1 / TYPES))
-    expected = np.exp(opinion.logits(crops[:1])[0] / 2)
+    expected = np.exp(joined[0] / 2)
     assert heard[0].probabilities == pytest.approx(expected / expected.sum())
+
+
+def test_what_is_at_a_center_is_near(fitted: FittedOpinion) -> None:
+    ours = fitted.opinion
+    back = ours.centers.astype(np.float64) @ np.linalg.inv(ours.whitening.astype(np.float64)) * ours.scale
+    assert distance(back, ours.scale, ours.whitening, ours.centers) == pytest.approx(np.zeros(TYPES), abs=0.05)
 
 
 def test_no_descriptor_leads_beyond_what_was_seen() -> None:
@@ -97,13 +111,10 @@ def test_no_descriptor_leads_beyond_what_was_seen() -> None:
 def test_other_descriptors_or_shapes_are_refused(fitted: FittedOpinion) -> None:
     tensors = tensors_from_bytes(fitted.tensors(), "x")
     with pytest.raises(WeightsError, match="other descriptors"):
-        read_second_opinion({"encoder": "another", "share": 1.0}, tensors, DescriptorEncoder())
+        read_second_opinion(fitted.spec() | {"encoder": "another"}, tensors, DescriptorEncoder())
     with pytest.raises(WeightsError, match="low is missing"):
         read_second_opinion(fitted.spec(), {**tensors, "low": np.zeros(3, np.float32)}, DescriptorEncoder())
 
 
 def test_it_says_nothing_of_no_crops(fitted: FittedOpinion) -> None:
-    opinion: SecondOpinion = read_second_opinion(
-        fitted.spec(), tensors_from_bytes(fitted.tensors(), "x"), DescriptorEncoder()
-    )
-    assert opinion.logits([]).shape == (0, TYPES)
+    assert fitted.opinion.joined(np.empty((0, TYPES), np.float32), [], 1.0).shape == (0, TYPES)

@@ -160,7 +160,7 @@ def classifier_encoder(
     def answer(crops: Sequence[CellCrop]) -> CropAnswers:
         logits, embeddings = graph.run(network_input(crops, side))[:2]
         if opinion is not None:
-            logits = (logits + opinion.logits(crops)).astype(np.float32)
+            logits = opinion.joined(logits, crops, float(card.spec["temperature"])).astype(np.float32)
         return CropAnswers(embeddings, logits)
 
     return ProtocolEncoder(

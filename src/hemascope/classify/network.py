@@ -103,8 +103,7 @@ class NetworkClassifier:
         for start in range(0, len(crops), BATCH):
             batch = crops[start : start + BATCH]
             logits, _, distances = self._graph.run(network_input(batch, self._spec.crop_px))
-            both = logits if self._opinion is None else logits + self._opinion.logits(batch)
-            calibrated = softmax(both / self._spec.temperature)
+            calibrated = softmax(self._joined(logits, batch) / self._spec.temperature)
             probabilities = under_prior(calibrated, self._trained, self._prior)
             anomalies = distances.reshape(-1) / self._spec.anomaly_threshold
             sets = prediction_sets(calibrated, self._spec.conformal, shown=probabilities)
@@ -113,6 +112,10 @@ class NetworkClassifier:
                 for crop, p, a, s in zip(batch, probabilities, anomalies, sets, strict=True)
             )
         return predictions
+
+    def _joined(self, logits: NDArray[np.float32], crops: Sequence[CellCrop]) -> NDArray[np.floating]:
+        """Return the logits, joined with those of the second opinion where there is one."""
+        return logits if self._opinion is None else self._opinion.joined(logits, crops, self._spec.temperature)
 
 
 def network_input(crops: Sequence[CellCrop], side: int) -> NDArray[np.float32]:

@@ -21,7 +21,7 @@ from hemascope.recipes import CellTrainingRecipe
 from hemascope.stats.temperature import fit_temperature, negative_log_likelihood
 from hemascope.train.cell_look import augment_by
 from hemascope.train.crop_batches import LabeledCrops, load_crops
-from hemascope.train.crop_net import Augment, CropOutputs, predict
+from hemascope.train.crop_net import Augment, predict
 from hemascope.train.onnx_export import round_weights
 from hemascope.train.package import (
     Export,
@@ -30,7 +30,7 @@ from hemascope.train.package import (
     new_card,
     pack_model,
 )
-from hemascope.train.second_opinion import FittedOpinion, fit_second_opinion
+from hemascope.train.second_opinion import fit_second_opinion
 from hemascope.train.ship_encoder import encoder_facts, ship_bare_encoder
 from hemascope.zoo.card import ModelCard
 
@@ -122,9 +122,9 @@ def ship_cells(recipe: CellTrainingRecipe, root: Path, net: CellEncoder, folder:
     outputs = [predict(shipped, crops.images) for crops in validation]
     opinion = None
     if recipe.second_opinion:
-        opinion = fit_second_opinion(train, weights, validation, outputs[0].logits, recipe.crop_um)
-    told = _told(outputs, opinion)
-    temperature = fit_temperature(told[0], validation[0].labels)
+        opinion = fit_second_opinion(train, weights, validation, [out.logits for out in outputs], recipe.crop_um)
+    temperature = fit_temperature(outputs[0].logits, validation[0].labels)
+    told = list(opinion.joined) if opinion else [out.logits.astype(np.float64) for out in outputs]
     spec: dict[str, Any] = {
         **_calibration(told[0], temperature, validation[0]),
         "anomaly_threshold": anomaly_threshold(shipped.anomaly, [out.embeddings for out in outputs]),
@@ -153,14 +153,6 @@ def _with_distance(
     head = fit_anomaly_head(seen, np.concatenate([crops.labels for crops in train]), weights)
     round_weights(head)
     return ShippedCellNet(net, head, CENTER_UM / mpp, EDGE_UM / mpp).eval()
-
-
-def _told(outputs: Sequence[CropOutputs], opinion: FittedOpinion | None) -> list[NDArray[np.float64]]:
-    """Return the logits of each validation set, those of the second opinion added."""
-    own = [out.logits.astype(np.float64) for out in outputs]
-    if opinion is None:
-        return own
-    return [logits + said for logits, said in zip(own, opinion.validation, strict=True)]
 
 
 def _calibration(logits: NDArray[np.float64], temperature: float, crops: LabeledCrops) -> dict[str, Any]:
@@ -198,8 +190,9 @@ tags: [hematology, blood-smear, image-classification]
 # {card.name} {card.version}
 
 Types one nucleated cell (or platelet) in a crop of {card.spec["crop_um"]:g} um, {card.spec["crop_px"]} px, into the
-eight groups of the PBC set. Logits, to which those of a linear classifier of handcrafted descriptors are added; an
-embedding, and the distance from everything seen in training. Research use only.
+eight groups of the PBC set. Logits, an embedding, and the distance from everything seen in training; where a cell's
+handcrafted descriptors lie among those of the first training source, the logits of a linear classifier of them are
+added. Research use only.
 
 **Not for**: diagnosis; blasts, abnormal lymphocytes, plasma cells, smudge cells (none were seen in training: they
 should come out unidentified, but may not); stains other than Romanowsky.
