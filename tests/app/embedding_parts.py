@@ -20,7 +20,7 @@ from hemascope.zoo.card import read_card
 from hemascope.zoo.onnx_graph import OnnxGraph
 from hemascope.zoo.shipped import CELL_CLASSIFIER, shipped_folder
 
-DIMENSION = 192
+DIMENSION = 256
 
 
 class ClassifierEncoder:

@@ -40,6 +40,9 @@ SHRINKAGE = 0.1
 HOME_QUANTILE, AWAY_QUANTILE = 0.99, 0.95
 """The anomaly threshold leaves 1% of validation cells of the first source outside, and 5% of each other one."""
 
+LEAST_CELLS = 20
+"""A source with fewer validation cells has no say in the threshold: the quantile would be its oddest cell."""
+
 
 @torch.no_grad()
 def augmented_embeddings(
@@ -89,8 +92,8 @@ def fit_anomaly_head(
 def anomaly_threshold(head: MahalanobisHead, embeddings: Sequence[NDArray[np.float32]]) -> float:
     """Return the distance above which a cell is anomalous, from validation embeddings, the home source first."""
     distances = [head(torch.from_numpy(e)).numpy() for e in embeddings]
-    quantiles = [HOME_QUANTILE] + [AWAY_QUANTILE] * (len(distances) - 1)
-    return max(float(np.quantile(d, q)) for d, q in zip(distances, quantiles, strict=True))
+    away = [float(np.quantile(d, AWAY_QUANTILE)) for d in distances[1:] if len(d) >= LEAST_CELLS]
+    return max([float(np.quantile(distances[0], HOME_QUANTILE)), *away])
 
 
 def _sampling_weights(recipe: CellTrainingRecipe, sets: Sequence[LabeledCrops]) -> NDArray[np.float64]:

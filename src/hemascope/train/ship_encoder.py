@@ -105,6 +105,9 @@ tags: [hematology, blood-smear, image-feature-extraction]
 Embeds one cell in a crop of {card.spec["crop_um"]:g} um, {card.spec["crop_px"]} px, into {card.spec["dimension"]}
 numbers, {_teaching(card)}. Research use only.
 
+**Not for**: diagnosis; figures from few labels, of types left out or of unseen laboratories where it has seen them
+(docs/encoders.md); stains other than Romanowsky.
+
 {describe_data(card)}
 
 ## On validation splits, after training
