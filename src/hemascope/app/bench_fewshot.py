@@ -28,6 +28,9 @@ SHOTS = (5, 10, 20, 50)
 
 SEEDS = 5
 
+REACH = 6.0
+"""Deviations of the drawn cells at which a dimension is clipped."""
+
 DEFAULT_ENCODERS = ("descriptors",)
 """What is measured where no encoder is named."""
 
@@ -120,6 +123,17 @@ def tell(task: _Task, method: str, shots: int) -> Sequence[NDArray[np.intp]]:
     for seed in range(SEEDS):
         drawn = draw_few(task.labels, task.groups, shots, seed)
         rest = task.values[rest_of_pool(task.groups, drawn)]
-        classifier = METHODS[method].fit(task.values[drawn], task.labels[drawn], rest)
-        told.append(np.asarray(classifier.logits(task.asked).argmax(axis=1), np.intp))
+        drawn_values, rest, asked = standardized(task.values[drawn], rest, task.asked)
+        classifier = METHODS[method].fit(drawn_values, task.labels[drawn], rest)
+        told.append(np.asarray(classifier.logits(asked).argmax(axis=1), np.intp))
     return told
+
+
+def standardized(drawn: _Values, *others: _Values) -> list[_Values]:
+    """Return arrays standardized by the mean and deviation of the drawn cells, and clipped at ``REACH`` of these.
+
+    Handcrafted descriptors have many units; where one does not vary among the drawn cells, nothing is told by it.
+    """
+    mean, spread = drawn.mean(axis=0, dtype=np.float64), drawn.std(axis=0, dtype=np.float64)
+    scale = np.where(spread > 1e-9 * np.maximum(np.abs(mean), 1e-9), spread, np.inf)
+    return [np.clip((values - mean) / scale, -REACH, REACH).astype(np.float32) for values in (drawn, *others)]
