@@ -66,9 +66,10 @@ bench: $(VENV)/.installed-dev  ## Run every benchmark and write docs/benchmarks.
 	@$(BIN)/hemascope bench speed --large --json docs/benchmarks/speed.json
 	@$(BIN)/hemascope bench redcells $(if $(wildcard runs/*/answers.json),--folds runs) --json docs/benchmarks/redcells.json
 	@$(BIN)/hemascope bench report --split all --json docs/benchmarks/report.json
-	@for name in conformal attributes; do \
-		$(BIN)/hemascope bench $$name --json docs/benchmarks/$$name.json || exit 1; done
-	@$(BIN)/hemascope bench fewshot $(addprefix --encoder ,$(wildcard runs/cell_encoder_pbc/model) descriptors hemascope-s) \
+	@$(BIN)/hemascope bench conformal --json docs/benchmarks/conformal.json
+	@$(BIN)/hemascope bench attributes $(addprefix --encoder ,hemascope-s+descriptors descriptors hemascope-s) \
+		--json docs/benchmarks/attributes.json
+	@$(BIN)/hemascope bench fewshot $(addprefix --encoder ,$(wildcard runs/cell_encoder_pbc/model) descriptors) \
 		--json docs/benchmarks/fewshot.json
 	@$(BIN)/hemascope bench transfer $(addprefix --encoder ,$(wildcard runs/cell_transfer_pbc/model) descriptors) \
 		--json docs/benchmarks/transfer.json
