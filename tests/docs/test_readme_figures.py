@@ -13,7 +13,7 @@ NAMES = ("detection", "classification", "speed", "report")
 """Runs whose keys stand in the table as they are."""
 OTHERS = (
     "detection_folds", "segmentation", "segmentation_finetuned", "redcells", "conformal", "fewshot", "transfer", "blasts",
-    "attributes", "leukemia",
+    "attributes", "leukemia", "encoders",
 )  # fmt: skip
 """Runs whose keys stand there after the run's name and a colon: they share keys with others."""
 RUNS = {name: ROOT / "docs" / "benchmarks" / f"{name}.json" for name in (*NAMES, *OTHERS)}
