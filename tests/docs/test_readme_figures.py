@@ -12,9 +12,9 @@ from pages import README, ROOT, block, rows
 NAMES = ("detection", "classification", "speed", "report")
 """Runs whose keys stand in the table as they are."""
 OTHERS = (
-    "detection_folds", "segmentation", "segmentation_finetuned", "redcells", "conformal", "fewshot", "transfer", "blasts",
-    "attributes", "leukemia", "encoders",
-)  # fmt: skip
+    *("detection_folds", "segmentation", "segmentation_finetuned", "redcells", "conformal", "fewshot", "transfer"),
+    *("blasts", "attributes", "leukemia", "encoders"),
+)
 """Runs whose keys stand there after the run's name and a colon: they share keys with others."""
 RUNS = {name: ROOT / "docs" / "benchmarks" / f"{name}.json" for name in (*NAMES, *OTHERS)}
 NONE = "not measured yet"
