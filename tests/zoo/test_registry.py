@@ -178,3 +178,8 @@ def test_a_folder_of_another_task_is_no_encoder(tmp_path: Path) -> None:
 def test_a_digest_is_that_of_the_bytes(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     assert file_sha256(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+@pytest.mark.parametrize("name", ["hemascope-s", "hemascope_s", "dinobloom-b", "dinobloom_b"])
+def test_hyphens_and_underscores_mean_the_same(name: str) -> None:
+    assert encoder_entry(name).name.replace("-", "_") == name.replace("-", "_")

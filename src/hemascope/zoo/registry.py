@@ -185,15 +185,16 @@ DESCRIPTORS = "descriptors"
 
 
 def encoder_entry(name: str) -> EncoderEntry:
-    """Return what is known of an encoder.
+    """Return what is known of an encoder; hyphens and underscores in its name mean the same.
 
     Raises
     ------
     RecipeError
         If there is none of that name, or a name of timm does not say which weights.
     """
-    if name in ENCODERS:
-        return ENCODERS[name]
+    alike = {known.replace("-", "_"): entry for known, entry in ENCODERS.items()}
+    if name.replace("-", "_") in alike:
+        return alike[name.replace("-", "_")]
     kind, _, model = name.partition(":")
     if kind != "timm":
         known = ", ".join((*ENCODERS, TIMM.name, DESCRIPTORS))
