@@ -115,6 +115,11 @@ def test_an_unwritable_place_gives_status_1(smear: Path, tmp_path: Path) -> None
     assert "--out" in done.stderr
 
 
+def _hear_interrupts() -> None:
+    """Undo what a shell does to what it starts in the background, which the tests may be."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupt_gives_status_130_and_leaves_nothing(smear: Path, tmp_path: Path) -> None:
     many = tmp_path / "many"
     many.mkdir()
@@ -123,7 +128,11 @@ def test_an_interrupt_gives_status_130_and_leaves_nothing(smear: Path, tmp_path:
         (many / f"{index}.png").write_bytes(data)
     out = tmp_path / "out"
     process = subprocess.Popen(
-        [*COMMAND, "analyze", str(many), "--out", str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*COMMAND, "analyze", str(many), "--out", str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_hear_interrupts,
     )
     limit = time.monotonic() + 60
     while not (out.is_dir() and any(out.glob(".hemascope-*/*"))) and time.monotonic() < limit:
