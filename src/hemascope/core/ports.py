@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hemascope.core.cell import Cell, CellCrop
 from hemascope.core.embedding import EncoderSpec
+from hemascope.core.noise_schedule import NoiseSchedule
 from hemascope.core.prediction import CellAttributes, CellPrediction, RedCellPrediction
 from hemascope.core.provenance import ModelIdentity
 from hemascope.core.report import FieldResult, SmearReport
@@ -96,6 +97,63 @@ class EmbeddingClassifier(Protocol):
 
     def logits(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return N x K unnormalized log probabilities for N x D embeddings; their softmax sums to 1."""
+        ...
+
+
+class ConditionalDenoiser(Protocol):
+    """Noised samples and a class to the noise in them.
+
+    A sample is whatever the denoiser explains: an image of a cell, its latent, or its embedding.
+    """
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What answers."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the K classes it was trained with, in the order of their numbers."""
+        ...
+
+    @property
+    def schedule(self) -> NoiseSchedule:
+        """How its samples are noised."""
+        ...
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one sample: channels, height, width; or the length of an embedding."""
+        ...
+
+    @property
+    def mask(self) -> NDArray[np.float32]:
+        """Weights of the squared error, of ``sample_shape``, 0 to 1, not all 0: a disk in images, 1 in embeddings."""
+        ...
+
+    def predict_noise(
+        self, noised: NDArray[np.float32], steps: NDArray[np.intp], classes: NDArray[np.intp]
+    ) -> NDArray[np.float32]:
+        """Return the noise expected in N noised samples at N steps if they are of N classes; shaped as the samples.
+
+        The answer to a row depends on that row alone.
+        """
+        ...
+
+
+class CellDenoiser(ConditionalDenoiser, Protocol):
+    """A denoiser that knows how a crop becomes its sample."""
+
+    @property
+    def crop_size(self) -> tuple[int, float]:
+        """Side in pixels and width in um of the crops it takes."""
+        ...
+
+    def samples(self, crops: Sequence[CellCrop], view: int) -> NDArray[np.float32]:
+        """Return one sample a crop, in order.
+
+        View 0 is the crop as it is; every other number names a look at it, turned or mirrored, the same for all crops.
+        """
         ...
 
 

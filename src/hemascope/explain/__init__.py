@@ -1,0 +1,1 @@
+"""Predictions to evidence: why a cell was typed as it was."""
