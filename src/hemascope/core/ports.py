@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hemascope.core.cell import Cell, CellCrop
 from hemascope.core.embedding import EncoderSpec
 from hemascope.core.noise_schedule import NoiseSchedule
-from hemascope.core.prediction import CellAttributes, CellPrediction, RedCellPrediction
+from hemascope.core.prediction import CellAttributes, CellPrediction, GenerativeJudgement, RedCellPrediction
 from hemascope.core.provenance import ModelIdentity
 from hemascope.core.report import FieldResult, SmearReport
 from hemascope.core.smear import Field
@@ -217,6 +217,31 @@ class AttributeTeller(Protocol):
         """Return one record a cell, in order; an empty list for no cells.
 
         ``crops`` holds for each of ``crop_sizes`` a crop of every cell; ``cell_types`` their types, of ``cell_types``.
+        """
+        ...
+
+
+class CellJudge(Protocol):
+    """Crops of white cells to how well a generative model explains them."""
+
+    @property
+    def identities(self) -> tuple[ModelIdentity, ...]:
+        """What answers."""
+        ...
+
+    @property
+    def crop_sizes(self) -> tuple[tuple[int, float], ...]:
+        """Side in pixels and width in um of the crops it takes, each size once."""
+        ...
+
+    def judge(
+        self, crops: Mapping[tuple[int, float], Sequence[CellCrop]], predictions: Sequence[CellPrediction]
+    ) -> list[GenerativeJudgement]:
+        """Return one judgement a cell, in order; an empty list for no cells.
+
+        ``crops`` holds for each of ``crop_sizes`` a crop of every cell; ``predictions`` what the classifier said of it.
+        A judgement depends on its cell alone, and twice the same cell gets the same one. Raises ``ValueError`` if there
+        is not one crop of each size a cell.
         """
         ...
 

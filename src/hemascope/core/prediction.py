@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -57,6 +58,47 @@ class PredictionSet:
         return self.types[0].value if len(self.types) == 1 else UNIDENTIFIED
 
 
+@dataclass(frozen=True, slots=True)
+class GenerativeJudgement:
+    """How well a generative model explains one cell, and as what.
+
+    Attributes
+    ----------
+    cell_type
+        The type whose denoiser explains the cell best.
+    confidence
+        Calibrated probability that this type is right, 0 to 1; fitted to ``zeta`` on validation cells.
+    zeta
+        How far the best type is ahead of the next, corrected; the higher, the more certain.
+    anomaly
+        How badly even the best type explains it, in units of the threshold: above 1 it is unlike everything learned.
+    passes
+        Passes of the denoiser spent on the cell.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite or out of its range.
+    """
+
+    cell_type: CellType
+    confidence: float
+    zeta: float
+    anomaly: float
+    passes: int
+
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, (self.confidence, self.zeta, self.anomaly))):
+            raise ValueError(f"a judgement needs finite numbers, not {self}")
+        if not 0 <= self.confidence <= 1 or self.anomaly < 0 or self.passes < 0:
+            raise ValueError(f"a confidence of 0 to 1, and no anomaly or passes below 0, not {self}")
+
+    @property
+    def badly_explained(self) -> bool:
+        """Whether the cell is unlike everything that the generative model learned."""
+        return self.anomaly > 1
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CellPrediction:
     """The calibrated answer for one nucleated cell.
@@ -73,6 +115,8 @@ class CellPrediction:
         None where the model decides; else why it does not.
     prediction_set
         The types that cannot be excluded, the most likely one among them; None where the model states none.
+    judgement
+        What a generative model says of the same cell; None where none was asked.
     """
 
     cell_id: str
@@ -80,6 +124,7 @@ class CellPrediction:
     anomaly: float
     abstention: AbstentionReason | None = None
     prediction_set: PredictionSet | None = None
+    judgement: GenerativeJudgement | None = None
 
     @property
     def most_likely(self) -> CellType:
@@ -100,6 +145,11 @@ class CellPrediction:
     def uncertainty(self) -> float:
         """1 - confidence; what galleries are sorted by."""
         return 1.0 - self.confidence
+
+    @property
+    def disputed(self) -> bool:
+        """Whether a generative model explains the cell best as another type than the most likely one."""
+        return self.judgement is not None and self.judgement.cell_type is not self.most_likely
 
 
 ATTRIBUTES: tuple[str, ...] = (
