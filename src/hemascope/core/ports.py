@@ -65,6 +65,24 @@ class TensorGraph(Protocol):
         ...
 
 
+class DenoiserGraph(Protocol):
+    """A conditional network as a denoiser sees it, whatever runs it."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What answers."""
+        ...
+
+    def run(
+        self, noised: NDArray[np.float32], times: NDArray[np.float32], conditions: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return N outputs shaped as the N noised samples, for N times and N x K rows of class shares.
+
+        A time is the step over the number of steps, 0 to 1. Shares are one-hot for a class; a row of zeros names none.
+        """
+        ...
+
+
 class Encoder(Protocol):
     """Crops to embeddings."""
 
