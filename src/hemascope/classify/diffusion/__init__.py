@@ -1,0 +1,1 @@
+"""Cells judged by how well a denoiser explains them as each class."""

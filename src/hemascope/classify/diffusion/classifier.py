@@ -1,0 +1,120 @@
+"""A denoiser as a classifier: the class under which the noise in a cell is predicted best (Li et al., ICCV 2023)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hemascope.classify.diffusion.answers import DiffusionAnswers, answers_from, join_answers
+from hemascope.classify.diffusion.elimination import EliminationRule, NoElimination
+from hemascope.classify.diffusion.trials import Samples, Trials, class_errors, looks
+from hemascope.core.ports import ConditionalDenoiser
+
+CELLS = 1024
+"""Cells answered together, where they are given as an array; bounds the errors that are held."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DiffusionClassifier:
+    """Tries noise on cells until one class explains it best; an ``EmbeddingClassifier`` where samples are embeddings.
+
+    Attributes
+    ----------
+    denoiser
+        What predicts noise.
+    trials
+        All that may be tried, in this order; from ``draw_trials``.
+    rule
+        When a class is given up.
+    prepare
+        Embeddings to samples of the denoiser, for ``logits``; None where they are the samples.
+    rows
+        Rows in one call of the denoiser; see ``class_errors``.
+    """
+
+    denoiser: ConditionalDenoiser
+    trials: Trials
+    rule: EliminationRule = field(default_factory=NoElimination)
+    prepare: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None
+    rows: int | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the K classes."""
+        return self.denoiser.classes
+
+    def logits(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return N x K log likelihoods less the best class's; see ``DiffusionAnswers.logits``."""
+        return self.answer(embeddings if self.prepare is None else self.prepare(embeddings)).logits
+
+    def answer(self, samples: Samples, candidates: NDArray[np.bool_] | None = None) -> DiffusionAnswers:
+        """Return how well each class explains each of N cells.
+
+        The answer to a cell does not depend on the others.
+
+        Parameters
+        ----------
+        samples
+            N x shape, or a function that gives them for the number of a view.
+        candidates
+            N x K, the classes to try, at least one a cell; None for all.
+
+        Raises
+        ------
+        ValueError
+            If samples are not of the denoiser's shape, or a cell has no candidate.
+        """
+        if callable(samples) or len(samples) <= CELLS:
+            return self._answer(samples, candidates)
+        parts = [slice(first, first + CELLS) for first in range(0, len(samples), CELLS)]
+        return join_answers(
+            [self._answer(samples[part], None if candidates is None else candidates[part]) for part in parts]
+        )
+
+    def _answer(self, samples: Samples, candidates: NDArray[np.bool_] | None) -> DiffusionAnswers:
+        look = looks(samples)
+        cell_count = len(look(int(self.trials.views[0])))
+        alive = self._candidates(candidates, cell_count)
+        errors = np.full((*alive.shape, self.trials.observations), np.nan)
+        active = np.arange(cell_count)
+        done = 0
+        while done < self.trials.observations and len(active):
+            until = min(self.rule.next_look(done), self.trials.observations)
+            errors[active, :, done:until] = self._observe(look, active, alive[active], done, until)
+            alive[active] = self.rule.survivors(errors[active, :, :until], alive[active])
+            active = active[alive[active].sum(axis=1) > 1]
+            done = until
+        return answers_from(errors, alive, self._information(), self.trials.per_observation)
+
+    def _candidates(self, candidates: NDArray[np.bool_] | None, cell_count: int) -> NDArray[np.bool_]:
+        shape = (cell_count, len(self.classes))
+        if candidates is None:
+            return np.ones(shape, np.bool_)
+        if candidates.shape != shape or not candidates.any(axis=1).all():
+            raise ValueError(f"candidates must be {shape} marks with at least one a cell, not {candidates.shape}")
+        return candidates.copy()
+
+    def _observe(
+        self,
+        look: Callable[[int], NDArray[np.float32]],
+        cells: NDArray[np.intp],
+        alive: NDArray[np.bool_],
+        first: int,
+        last: int,
+    ) -> NDArray[np.float64]:
+        """Return the errors of the cells at some observations, each the mean over its trials."""
+        part = self.trials.part(first, last)
+        errors = class_errors(self.denoiser, lambda view: look(view)[cells], part, alive=alive, rows=self.rows)
+        if part.per_observation == 1:
+            return errors
+        return np.asarray(errors.reshape(*alive.shape, last - first, -1).mean(axis=3), np.float64)
+
+    def _information(self) -> NDArray[np.float64]:
+        """Return for each observation what ``answers_from`` divides by: 2 / D of weighted signal times noise power."""
+        schedule, steps = self.denoiser.schedule, self.trials.steps
+        by_trial = self.trials.weights * schedule.signal[steps] ** 2 * schedule.noise[steps] ** 2
+        by_observation = by_trial.reshape(self.trials.observations, -1).mean(axis=1)
+        return np.asarray(2 * by_observation / self.denoiser.mask.sum(dtype=np.float64), np.float64)
