@@ -50,7 +50,7 @@ def test_samples_have_the_mean_and_the_unit_variance_of_their_class(schedule: No
     left_out = schedule.signal[step_numbers(schedule, 2)[0]]  # drawing begins without the signal of its first step
     assert drawn.dtype == np.float32
     assert drawn.mean(axis=0) == pytest.approx(CENTERS[1] * (1 - left_out), abs=0.15)
-    assert np.cov(drawn.T) == pytest.approx(np.eye(4), abs=0.2)
+    assert np.cov(drawn.T) == pytest.approx(np.eye(4), abs=0.25)
 
 
 def test_the_second_order_is_exact_in_few_steps_and_the_first_is_not() -> None:
