@@ -1,1 +1,1 @@
-"""Predictions to evidence: why a cell was typed as it was."""
+"""Predictions to evidence: what would have to change for a cell to be of another type."""
