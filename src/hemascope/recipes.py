@@ -11,9 +11,17 @@ import itertools
 import json
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from hemascope.core.errors import RecipeError
 from hemascope.core.morphology import FINDINGS, Grade
@@ -256,11 +264,20 @@ class CropSource(Recipe):
         Share of each batch drawn from it, relative to the others.
     mpp
         Assumed um per pixel of its fields; None for sets of crops.
+    left_out
+        Types of white cells that training and validation never see an image of: to measure what is said of new ones.
     """
 
     data_set: str
     weight: Positive = 1.0
     mpp: Positive | None = None
+    left_out: tuple[CellType, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_what_says_nothing(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave the key out where no type is: recipes older than the key keep their digests."""
+        values: dict[str, Any] = write(self)
+        return {key: value for key, value in values.items() if key != "left_out" or value}
 
 
 class TrainingRecipe(Recipe):
@@ -404,6 +421,16 @@ class CellTrainingRecipe(CropTrainingRecipe):
     mixup: Annotated[float, Field(ge=0)] = 0.0
     start: str | None = None
 
+    def left_out(self) -> tuple[CellType, ...]:
+        """Return the types that every source leaves out: no center and no calibration is asked of them."""
+        return tuple(t for t in CellType if all(t in source.left_out for source in self.sources))
+
+    @model_validator(mode="after")
+    def _second_opinion_of_every_type(self) -> CellTrainingRecipe:
+        if self.second_opinion and self.left_out():
+            raise ValueError("a second opinion needs every type; set second_opinion = false where types are left out")
+        return self
+
 
 class EncoderTrainingRecipe(TrainingRecipe):
     """How an encoder of cells learns without labels (`hemascope train encoder RECIPE`).
@@ -432,6 +459,59 @@ class EncoderTrainingRecipe(TrainingRecipe):
     temperature: Positive = 0.2
     projection: Count = 64
     batch: Count = 128
+
+
+class DenoiserSize(Recipe):
+    """Size of the denoiser of images; see ``nets.image_denoiser.DenoiserShape``.
+
+    Attributes
+    ----------
+    patch, widths, blocks, condition
+        As there.
+    """
+
+    patch: Count = 4
+    widths: tuple[Annotated[int, Field(gt=0, multiple_of=8)], Annotated[int, Field(gt=0, multiple_of=8)]] = (96, 192)
+    blocks: Count = 2
+    condition: Count = 256
+
+
+class DenoiserTrainingRecipe(TrainingRecipe):
+    """How the denoiser of cell images is trained (`hemascope train denoiser RECIPE`).
+
+    Attributes
+    ----------
+    sources
+        Data sets; only their train splits are learned from, only val splits choose anything.
+    crop_px, crop_um
+        Side of a sample in pixels and um; a multiple of twice the network's patch.
+    network
+        Size of the network.
+    augmentation
+        How crops are changed: turned and mirrored always; color, size and place by as much as said here.
+    gamma
+        Losses are weighted by min(SNR, gamma) / (SNR + 1) (min-SNR: Hang et al., ICCV 2023, for velocities).
+    mixup
+        Two crops and their classes are mixed, by Beta(mixup, mixup), one weight a batch; 0 for never.
+    nameless
+        Share of the samples whose class is withheld, so that the network also knows cells of no class in particular.
+    """
+
+    kind: Literal["denoiser"] = "denoiser"
+    sources: tuple[CropSource, ...]
+    crop_px: Count = 64
+    crop_um: Positive = 24.0
+    network: DenoiserSize = DenoiserSize()
+    augmentation: CropAugmentation = CropAugmentation()
+    gamma: Positive = 5.0
+    mixup: Annotated[float, Field(ge=0)] = 0.3
+    nameless: Share = 0.1
+
+    @model_validator(mode="after")
+    def _folds(self) -> DenoiserTrainingRecipe:
+        if self.crop_px % (2 * self.network.patch):
+            raise ValueError(f"crop_px {self.crop_px} is no multiple of twice the patch of {self.network.patch} pixels")
+        return self
 
 
 class RedCellTrainingRecipe(CropTrainingRecipe, EarlyStoppingRecipe):

@@ -11,6 +11,7 @@ from hemascope.data.folds import Fold
 from hemascope.data.root import data_root
 from hemascope.recipes import (
     CellTrainingRecipe,
+    DenoiserTrainingRecipe,
     EncoderTrainingRecipe,
     Recipe,
     RedCellTrainingRecipe,
@@ -77,6 +78,23 @@ def train_cell_encoder(
     draw_curves(folder)
     model = out or folder / "model"
     ship_encoder(recipe, root, net, folder, model, command)
+    return model
+
+
+def train_image_denoiser(
+    recipe: DenoiserTrainingRecipe, data: Path | None, run: Path | None, out: Path | None, command: str, on_step: OnStep
+) -> Path:
+    """Train the denoiser of cell images and pack it; parameters and errors as ``train_cell_classifier``."""
+    need_torch("training a denoiser")
+    from hemascope.train.curves import draw_curves
+    from hemascope.train.image_denoiser import train_denoiser
+    from hemascope.train.ship_denoiser import ship_denoiser
+
+    root, folder = data_root(data), start_run(run, recipe, recipe.name)
+    net = train_denoiser(recipe, root, folder, on_step)
+    draw_curves(folder)
+    model = out or folder / "model"
+    ship_denoiser(recipe, root, net, folder, model, command)
     return model
 
 

@@ -82,6 +82,31 @@ def encoder(
     typer.echo(str(model))
 
 
+@app.command("denoiser")
+def denoiser(
+    recipe: RecipePath,
+    data: DataFolder = None,
+    run: RunFolder = None,
+    out: OutFolder = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train the denoiser of cell images: resumes from the newest checkpoint, then packs the model."""
+    from hemascope.app.training import train_image_denoiser
+    from hemascope.recipes import DenoiserTrainingRecipe, load_recipe
+
+    resolved = load_recipe(recipe, DenoiserTrainingRecipe)
+    with progress_bar("training a denoiser", resolved.steps, quiet=quiet) as bar:
+        model = train_image_denoiser(
+            resolved,
+            data,
+            run,
+            out,
+            f"hemascope train denoiser {recipe}",
+            lambda s, _, loss: bar.move_to(s, f"loss {loss:.3f}"),
+        )
+    typer.echo(str(model))
+
+
 @app.command("red-cells")
 def red_cells(
     recipe: RecipePath,

@@ -16,8 +16,11 @@ from hemascope.core.taxonomy import CellType
 from hemascope.data.catalog import check_split_groups, open_data_set
 from hemascope.data.records import CropRecord, FieldRecord
 from hemascope.data.typed_boxes import typed_white_cells
-from hemascope.recipes import CellTrainingRecipe, CropSource, EncoderTrainingRecipe
+from hemascope.recipes import CellTrainingRecipe, CropSource, DenoiserTrainingRecipe, EncoderTrainingRecipe
 from hemascope.train.images import read_rgb
+
+CutRecipe = CellTrainingRecipe | EncoderTrainingRecipe | DenoiserTrainingRecipe
+"""Recipes that say how crops are cut."""
 
 CLASS_INDEX = {cell_type: index for index, cell_type in enumerate(CellType)}
 
@@ -49,16 +52,14 @@ def normalized(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.round(transmittance(pixels) * 255).astype(np.uint8)
 
 
-def _crop_from_file(record: CropRecord, recipe: CellTrainingRecipe | EncoderTrainingRecipe) -> NDArray[np.uint8]:
+def _crop_from_file(record: CropRecord, recipe: CutRecipe) -> NDArray[np.uint8]:
     pixels = read_rgb(record.path)
     width = pixels.shape[1] * recipe.crop_um / record.width_um
     center = (pixels.shape[1] / 2, pixels.shape[0] / 2)
     return normalized(cut_square(pixels, center, width, recipe.crop_px))
 
 
-def _crops_from_field(
-    record: FieldRecord, mpp: float, recipe: CellTrainingRecipe | EncoderTrainingRecipe
-) -> list[tuple[NDArray[np.uint8], CellType]]:
+def _crops_from_field(record: FieldRecord, mpp: float, recipe: CutRecipe) -> list[tuple[NDArray[np.uint8], CellType]]:
     typed = typed_white_cells(record)
     if not typed:
         return []
@@ -69,9 +70,7 @@ def _crops_from_field(
     ]
 
 
-def load_crops(
-    source: CropSource, root: Path, split: str, recipe: CellTrainingRecipe | EncoderTrainingRecipe
-) -> LabeledCrops:
+def load_crops(source: CropSource, root: Path, split: str, recipe: CutRecipe) -> LabeledCrops:
     """Return the crops of one split of a data set.
 
     Raises
@@ -79,16 +78,19 @@ def load_crops(
     DataSetError
         If a set of fields has no ``mpp`` in the recipe, the set cannot be read, or a group sits in two splits.
     """
+    wanted = [cell_type for cell_type in CellType if cell_type not in source.left_out]
     data_set = open_data_set(source.data_set, root)
     check_split_groups((*data_set.fields, *data_set.crops))
     if data_set.fields and source.mpp is None:
         raise DataSetError(f"{source.data_set}: fields need an mpp in the recipe's source")
     cells = [
-        (_crop_from_file(r, recipe), r.cell_type, r.group) for r in data_set.crops if r.split == split and r.may_train
+        (_crop_from_file(r, recipe), r.cell_type, r.group)
+        for r in data_set.crops
+        if r.split == split and r.may_train and r.cell_type in wanted
     ]
     for record in data_set.fields:
         if record.split == split and record.may_train:
-            typed = _crops_from_field(record, source.mpp or 0.0, recipe)
+            typed = [cell for cell in _crops_from_field(record, source.mpp or 0.0, recipe) if cell[1] in wanted]
             cells.extend((image, cell_type, record.group) for image, cell_type in typed)
     if not cells:
         raise DataSetError(f"{source.data_set}: no typed cells in split {split!r}; check the labels")

@@ -18,7 +18,12 @@ MIN_HALF_SIZE = 256
 
 
 def export_graph(
-    module: nn.Module, example: Tensor, path: Path, names: tuple[str, ...], dynamic: dict[int, object], tolerance: float
+    module: nn.Module,
+    example: Tensor | tuple[Tensor, ...],
+    path: Path,
+    names: tuple[str, ...],
+    dynamic: dict[int, object],
+    tolerance: float,
 ) -> float:
     """Write a module as an ONNX graph and return the greatest difference found between the two.
 
@@ -27,11 +32,11 @@ def export_graph(
     module
         In evaluation mode, weights rounded by ``round_weights`` so that both sides hold the same numbers.
     example
-        An input N x 3 x H x W.
+        An input N x 3 x H x W, or several inputs, each with N first.
     names
         Of the outputs.
     dynamic
-        Axis to ``torch.export.Dim`` expression, for those that may vary.
+        Axis to ``torch.export.Dim`` expression, for those that may vary in every input.
     tolerance
         Greatest relative difference allowed, of the outputs' largest magnitude.
 
@@ -40,13 +45,15 @@ def export_graph(
     WeightsError
         If graph and module disagree by more.
     """
+    inputs = (example,) if isinstance(example, Tensor) else example
+    shapes = tuple(dynamic for _ in inputs)
     program = torch.onnx.export(
-        module, (example,), None, output_names=list(names), dynamo=True, dynamic_shapes=(dynamic,), verbose=False
+        module, inputs, None, output_names=list(names), dynamo=True, dynamic_shapes=shapes, verbose=False
     )
     model = _halve(strip_traces(program.model_proto))  # type: ignore[union-attr]
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
-    difference = _difference(module, example, path)
+    difference = _difference(module, inputs, path)
     if difference > tolerance:
         raise WeightsError(f"{path}: the graph differs from the network by {difference:.2g}, more than {tolerance:g}")
     return difference
@@ -88,9 +95,11 @@ def _halve(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _difference(module: nn.Module, example: Tensor, path: Path) -> float:
+def _difference(module: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> float:
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    answers = session.run(None, {session.get_inputs()[0].name: example.numpy()})
+    named = zip(session.get_inputs(), inputs, strict=True)
+    answers = session.run(None, {place.name: values.numpy() for place, values in named})
     with torch.no_grad():
-        truth = [t.numpy() for t in module(example)]
+        told = module(*inputs)
+    truth = [t.numpy() for t in ((told,) if isinstance(told, Tensor) else told)]
     return max(float(np.abs(a - t).max() / max(np.abs(t).max(), 1e-6)) for a, t in zip(answers, truth, strict=True))

@@ -6,7 +6,7 @@ import hashlib
 import importlib.metadata
 import json
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,10 +16,18 @@ from safetensors.torch import load, save_file
 from torch import Tensor, nn
 
 from hemascope.core.errors import WeightsError
+from hemascope.core.taxonomy import CellType
 from hemascope.core.version import __version__
 from hemascope.data.catalog import CROP_READERS, FIELD_READERS, open_data_set
 from hemascope.data.records import CropRecord, FieldRecord
-from hemascope.recipes import CropTrainingRecipe, EncoderTrainingRecipe, Recipe, SegmenterTrainingRecipe
+from hemascope.recipes import (
+    CropSource,
+    CropTrainingRecipe,
+    DenoiserTrainingRecipe,
+    EncoderTrainingRecipe,
+    Recipe,
+    SegmenterTrainingRecipe,
+)
 from hemascope.train.onnx_export import MIN_HALF_SIZE, export_graph
 from hemascope.zoo.card import CARD_FILE, GRAPH_FILE, TENSORS_FILE, ModelCard, TrainingFacts, read_card
 from hemascope.zoo.onnx_graph import verified_bytes
@@ -32,8 +40,20 @@ MAX_DIFFERENCE = 5e-3
 folded into the convolutions, rounded to half precision once more."""
 
 
-def data_digests(names: Iterable[str], root: Path) -> dict[str, dict[str, str]]:
-    """Return, for each data set, its license and a sha256 over the names and digests of what was trained on."""
+def data_digests(
+    names: Iterable[str], root: Path, left_out: Mapping[str, Sequence[CellType]] | None = None
+) -> dict[str, dict[str, str]]:
+    """Return, for each data set, its license and a sha256 over the names and digests of what was trained on.
+
+    Parameters
+    ----------
+    names
+        Data sets.
+    root
+        Their folder.
+    left_out
+        Data set to the types whose crops were not looked at; a set that is not named gave all.
+    """
     digests: dict[str, dict[str, str]] = {}
     for name in names:
         if name == "synthetic":
@@ -42,12 +62,19 @@ def data_digests(names: Iterable[str], root: Path) -> dict[str, dict[str, str]]:
         card = (FIELD_READERS.get(name) or CROP_READERS[name])[0]
         data_set = open_data_set(name, root)
         every: list[FieldRecord | CropRecord] = [*data_set.fields, *data_set.crops]
-        records = [r for r in every if r.may_train and r.split != "test"]
+        absent = (left_out or {}).get(name, ())
+        records = [r for r in every if r.may_train and r.split != "test" and not _is_of(r, absent)]
         whole = hashlib.sha256()
         for record in sorted(records, key=lambda r: r.name):
             whole.update(f"{record.name}:{hashlib.sha256(record.path.read_bytes()).hexdigest()}\n".encode())
         digests[name] = {"license": card.license, "images": str(len(records)), "sha256": whole.hexdigest()}
+        if absent:
+            digests[name]["left_out"] = ", ".join(cell_type.value for cell_type in absent)
     return digests
+
+
+def _is_of(record: FieldRecord | CropRecord, types: Sequence[CellType]) -> bool:
+    return isinstance(record, CropRecord) and record.cell_type in types
 
 
 def attributions(names: Iterable[str]) -> list[str]:
@@ -56,15 +83,22 @@ def attributions(names: Iterable[str]) -> list[str]:
     return [f"{card[0].name} ({card[0].license}): {card[0].citation}" for card in cards if card]
 
 
-def training_facts(recipe: Recipe, command: str, seed: int, names: Iterable[str], root: Path) -> TrainingFacts:
-    """Return how the weights came to be."""
+def training_facts(
+    recipe: Recipe,
+    command: str,
+    seed: int,
+    names: Iterable[str],
+    root: Path,
+    left_out: Mapping[str, Sequence[CellType]] | None = None,
+) -> TrainingFacts:
+    """Return how the weights came to be; see ``data_digests`` for ``left_out``."""
     software = {"hemascope": __version__, **{name: importlib.metadata.version(name) for name in SOFTWARE}}
     return TrainingFacts(
         command=command,
         seed=seed,
         recipe=recipe.model_dump(mode="json"),
         recipe_sha256=recipe.digest(),
-        data=data_digests(names, root),
+        data=data_digests(names, root, left_out),
         software=software,
     )
 
@@ -124,8 +158,8 @@ def load_model(module: nn.Module, folder: Path) -> ModelCard:
 
 
 def new_card(
-    task: Literal["find", "classify", "embed"],
-    recipe: CropTrainingRecipe | SegmenterTrainingRecipe | EncoderTrainingRecipe,
+    task: Literal["find", "classify", "embed", "denoise"],
+    recipe: CropTrainingRecipe | SegmenterTrainingRecipe | EncoderTrainingRecipe | DenoiserTrainingRecipe,
     *,
     spec: dict[str, Any],
     figures: dict[str, float],
@@ -148,6 +182,7 @@ def new_card(
         Folder of the public data sets.
     """
     names = [source.data_set for source in recipe.sources]
+    left_out = {source.data_set: source.left_out for source in recipe.sources if isinstance(source, CropSource)}
     return ModelCard(
         task=task,
         name=recipe.name,
@@ -157,7 +192,7 @@ def new_card(
         files={},
         spec=spec,
         validation=figures,
-        training=training_facts(recipe, command, recipe.seed, names, root),
+        training=training_facts(recipe, command, recipe.seed, names, root, left_out),
     )
 
 
@@ -170,7 +205,7 @@ class Export:
     module
         As it answers, in evaluation mode, its large weights rounded to half precision.
     example
-        An input N x 3 x H x W.
+        An input N x 3 x H x W, or several inputs, each with N first.
     outputs
         Names of the outputs.
     dynamic
@@ -178,7 +213,7 @@ class Export:
     """
 
     module: nn.Module
-    example: Tensor
+    example: Tensor | tuple[Tensor, ...]
     outputs: tuple[str, ...]
     dynamic: dict[int, object]
 

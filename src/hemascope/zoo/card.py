@@ -81,8 +81,8 @@ class ModelCard(BaseModel):
     Attributes
     ----------
     task
-        ``find`` (fields to cells), ``classify`` (crops to types), ``embed`` (crops to embeddings) or
-        ``attributes`` (embeddings to what a cell looks like).
+        ``find`` (fields to cells), ``classify`` (crops to types), ``embed`` (crops to embeddings),
+        ``attributes`` (embeddings to what a cell looks like) or ``denoise`` (noised samples of cells to their noise).
     files
         File name to sha256.
     spec
@@ -99,7 +99,7 @@ class ModelCard(BaseModel):
 
     kind: Literal["hemascope.model"] = "hemascope.model"
     schema_version: Literal[1] = 1
-    task: Literal["find", "classify", "embed", "attributes"]
+    task: Literal["find", "classify", "embed", "attributes", "denoise"]
     name: str
     version: str
     license: str

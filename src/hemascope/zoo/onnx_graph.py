@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from hemascope.core.errors import RecipeError, WeightsError
 from hemascope.core.provenance import ModelIdentity
 from hemascope.zoo.card import GRAPH_DATA_FILE, GRAPH_FILE, ModelCard
 from hemascope.zoo.quantized import quantized_folder, read_quantized
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 
 class OnnxGraph:
@@ -37,22 +41,7 @@ class OnnxGraph:
     """
 
     def __init__(self, folder: Path, card: ModelCard, threads: int = 0, precision: str = "fp32") -> None:
-        path, sha256 = _graph_file(folder, card, precision)
-        source: bytes | str = verified_bytes(path, sha256)
-        if precision == "fp32" and GRAPH_DATA_FILE in card.files:  # too large for memory twice: read by its path
-            verify_file(folder / GRAPH_DATA_FILE, card.files[GRAPH_DATA_FILE])
-            source = str(path)
-        import onnxruntime  # imported here: it takes longer than printing --help may
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-        except Exception as error:
-            raise WeightsError(
-                f"{path}: ONNX Runtime cannot load it ({error}); install hemascope again, or name another model folder"
-            ) from error
+        self._session, sha256 = _open_session(folder, card, threads, precision)
         self._input = self._session.get_inputs()[0].name
         self._identity = ModelIdentity(card.name, card.version, sha256, f"onnxruntime-cpu-{precision}", card.license)
 
@@ -64,6 +53,67 @@ class OnnxGraph:
     def run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         """Return the outputs for a batch N x 3 x H x W."""
         return tuple(self._session.run(None, {self._input: batch}))
+
+
+class OnnxDenoiserGraph:
+    """A conditional network run by ONNX Runtime on the processor; a ``DenoiserGraph``.
+
+    Parameters
+    ----------
+    folder
+        The model's folder.
+    card
+        Its card.
+    threads
+        Threads an answer may use; 0 lets the runtime decide.
+
+    Raises
+    ------
+    WeightsError
+        If the graph is missing, has another digest than the card says, cannot be loaded, or takes other inputs.
+    """
+
+    def __init__(self, folder: Path, card: ModelCard, threads: int = 0) -> None:
+        self._session, sha256 = _open_session(folder, card, threads, "fp32")
+        self._names = [place.name for place in self._session.get_inputs()]
+        if len(self._names) != 3:
+            raise WeightsError(
+                f"{folder / GRAPH_FILE}: a denoiser takes samples, times and classes, this graph takes "
+                f"{', '.join(self._names)}; name the folder of a denoiser"
+            )
+        self._identity = ModelIdentity(card.name, card.version, sha256, "onnxruntime-cpu-fp32", card.license)
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What answers."""
+        return self._identity
+
+    def run(
+        self, noised: NDArray[np.float32], times: NDArray[np.float32], conditions: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return N outputs for N noised samples, N times and N x K rows of class shares."""
+        answers = self._session.run(None, dict(zip(self._names, (noised, times, conditions), strict=True)))
+        return np.asarray(answers[0], np.float32)
+
+
+def _open_session(folder: Path, card: ModelCard, threads: int, precision: str) -> tuple[InferenceSession, str]:
+    """Return the session of a graph whose digest was checked, and that digest."""
+    path, sha256 = _graph_file(folder, card, precision)
+    source: bytes | str = verified_bytes(path, sha256)
+    if precision == "fp32" and GRAPH_DATA_FILE in card.files:  # too large for memory twice: read by its path
+        verify_file(folder / GRAPH_DATA_FILE, card.files[GRAPH_DATA_FILE])
+        source = str(path)
+    import onnxruntime  # imported here: it takes longer than printing --help may
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"]), sha256
+    except Exception as error:
+        raise WeightsError(
+            f"{path}: ONNX Runtime cannot load it ({error}); install hemascope again, or name another model folder"
+        ) from error
 
 
 def _graph_file(folder: Path, card: ModelCard, precision: str) -> tuple[Path, str]:
