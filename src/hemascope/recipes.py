@@ -238,6 +238,11 @@ class AnalysisRecipe(Recipe):
         Whether red cells are typed.
     attributes
         Whether subtypes and attributes of white cells are told, where a model for them is installed.
+    generative
+        What a generative model does, where one is installed: ``beside`` (it decides nothing), ``cascade`` (heard where
+        the classifier is uncertain) or ``off``.
+    generative_abstention
+        Whether a cell that the generative model finds strange, or of another type, stays unidentified.
     specimen
         ``blood`` or ``marrow``: everything runs on a marrow film too; the report says that nothing was validated there.
     """
@@ -250,6 +255,8 @@ class AnalysisRecipe(Recipe):
     grading: str = "icsh_2015"
     red_cells: bool = True
     attributes: bool = True
+    generative: Literal["beside", "cascade", "off"] = "beside"
+    generative_abstention: bool = False
     specimen: Literal["blood", "marrow"] = "blood"
 
 
@@ -511,6 +518,73 @@ class DenoiserTrainingRecipe(TrainingRecipe):
     def _folds(self) -> DenoiserTrainingRecipe:
         if self.crop_px % (2 * self.network.patch):
             raise ValueError(f"crop_px {self.crop_px} is no multiple of twice the patch of {self.network.patch} pixels")
+        return self
+
+
+class LatentSize(Recipe):
+    """Size of a latent diffusion that starts from random weights; see ``nets.latent_unet`` and ``latent_autoencoder``.
+
+    Attributes
+    ----------
+    channels, layers, heads, context_width
+        Of the U-Net, as in ``UNetSize``.
+    encoder_channels, encoder_layers
+        Of the autoencoder, as in ``AutoencoderSize``.
+    groups
+        Of the normalizations of both.
+    """
+
+    channels: tuple[Count, ...] = (320, 640, 1280, 1280)
+    layers: Count = 2
+    heads: Count = 8
+    context_width: Count = 768
+    encoder_channels: tuple[Count, ...] = (128, 256, 512, 512)
+    encoder_layers: Count = 2
+    groups: Count = 32
+
+
+class LatentTrainingRecipe(TrainingRecipe):
+    """How the latent diffusion is trained (`hemascope train latent RECIPE`); its defaults are the published ones.
+
+    Attributes
+    ----------
+    sources
+        Data sets; only their train splits are learned from.
+    crop_px, crop_um
+        Side of a crop in pixels and um; a multiple of the autoencoder's reduction, 8 as published.
+    start
+        Folder of weights in the layout of diffusers, such as Stable Diffusion 1.5; None for random ones.
+    network
+        Size where ``start`` is None; a folder of weights states its own.
+    gamma
+        Losses are weighted by min(SNR, gamma) / SNR (min-SNR: Hang et al., ICCV 2023, for noise).
+    noise_offset
+        Deviation of what is added to the noise of a whole channel.
+    mixup
+        Two crops and their classes are mixed, by Beta(mixup, mixup), one weight a batch; 0 for never.
+    """
+
+    kind: Literal["latent"] = "latent"
+    sources: tuple[CropSource, ...]
+    crop_px: Count = 360
+    crop_um: Positive = 36.0
+    start: str | None = None
+    network: LatentSize = LatentSize()
+    gamma: Positive = 5.0
+    noise_offset: Annotated[float, Field(ge=0)] = 0.1
+    mixup: Annotated[float, Field(ge=0)] = 0.3
+    steps: Count = 72_000
+    learning_rate: Positive = 1e-5
+    weight_decay: float = 0.01
+    ema: Share = 0.9999
+    validate_every: Count = 1000
+    checkpoint_every: Count = 1000
+
+    @model_validator(mode="after")
+    def _reduced(self) -> LatentTrainingRecipe:
+        reduction = 2 ** (len(self.network.encoder_channels) - 1)
+        if self.start is None and self.crop_px % reduction:
+            raise ValueError(f"crop_px {self.crop_px} is no multiple of the autoencoder's reduction of {reduction}")
         return self
 
 

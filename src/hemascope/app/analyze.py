@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hemascope.app.analyzer import Analyzer
+from hemascope.app.judge_cells import Judging
 from hemascope.app.statements import morphology_statements, statements
 from hemascope.core.errors import NoImagesError, OutputError
 from hemascope.core.morphology import GradingIdentity
@@ -19,6 +20,7 @@ from hemascope.core.report import FailedInput, FieldResult, FieldSummary, SmearR
 from hemascope.core.smear import QcStatus
 from hemascope.recipes import Grading, Prior
 from hemascope.reporting.differential import compute_differential, summarize
+from hemascope.reporting.generative import compute_generative, generative_statements
 from hemascope.reporting.morphology import UNGRADED, compute_red_cells
 from hemascope.reporting.platelets import compute_platelets
 from hemascope.reporting.subtypes import compute_subtypes, subtype_statements
@@ -95,7 +97,7 @@ def analyze(request: AnalysisRequest, analyzer: Analyzer, make_sinks: MakeSinks,
             summaries, failed = _collect(analyzer.results(request.sources), sinks, on_result)
             if not summaries:
                 raise NoImagesError(_nothing_read(failed))
-            report = _report(request, summaries, failed)
+            report = _report(request, summaries, failed, analyzer.generative)
             for sink in sinks:
                 sink.finish(report)
         except OutputError as error:
@@ -130,14 +132,18 @@ def _collect(
     return summaries, failed
 
 
-def _report(request: AnalysisRequest, summaries: Sequence[FieldSummary], failed: Sequence[FailedInput]) -> SmearReport:
+def _report(
+    request: AnalysisRequest, summaries: Sequence[FieldSummary], failed: Sequence[FailedInput], judging: Judging | None
+) -> SmearReport:
     excluded = tuple(s.id for s in summaries if s.verdict.status is QcStatus.FAIL)
     shares = {cell_type.value: share for cell_type, share in request.prior.shares.items()}
     red_cells = compute_red_cells(summaries, request.grading)
     platelets = compute_platelets(summaries, request.grading, request.red_cell_count)
     subtypes = compute_subtypes(summaries)
     limits = statements(summaries, failed, excluded, request.prior, request.specimen)
-    said = (*limits, *morphology_statements(red_cells, platelets), *subtype_statements(subtypes))
+    generative = compute_generative(summaries, judging.use, judging.abstains) if judging else None
+    told = (*subtype_statements(subtypes), *generative_statements(generative))
+    said = (*limits, *morphology_statements(red_cells, platelets), *told)
     return SmearReport(
         title=_title(request.sources),
         fields=tuple(summaries),
@@ -149,6 +155,7 @@ def _report(request: AnalysisRequest, summaries: Sequence[FieldSummary], failed:
         red_cells=red_cells,
         platelets=platelets,
         subtypes=subtypes,
+        generative=generative,
     )
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from hemascope.app.alike import CROPPED, sizes_alike
+from hemascope.app.judge_cells import Judging, cut_crops
 from hemascope.cells.clumps import find_clumps
-from hemascope.cells.crop import crop_cell
 from hemascope.cells.measure import measure
 from hemascope.cells.nucleus import find_nucleus
 from hemascope.cells.scale import estimate_scale
@@ -24,7 +24,7 @@ from hemascope.core.provenance import ModelIdentity
 from hemascope.core.report import CellResult, FailedInput, FieldResult
 from hemascope.core.smear import Field, QcReason, QcStatus, QcVerdict
 from hemascope.core.taxonomy import UNIDENTIFIED, CellKind, CellType
-from hemascope.core.units import Microns, Scale, ScaleSource
+from hemascope.core.units import Scale, ScaleSource
 from hemascope.sources.discover import Source
 
 RED_CELLS_AT_ONCE = 256
@@ -72,6 +72,8 @@ class Analyzer:
         Types red cells; None to leave them untyped.
     attributes
         Tells what white cells look like; None to leave that out.
+    generative
+        Says how well a generative model explains white cells, and what follows; None to leave that out.
     """
 
     reader: FieldReader
@@ -83,14 +85,16 @@ class Analyzer:
     estimate: EstimateScale = estimate_scale
     red_cells: RedCellClassifier | None = None
     attributes: AttributeTeller | None = None
+    generative: Judging | None = None
     _scales: dict[tuple[Path, int, int], Scale] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def models(self) -> tuple[ModelIdentity, ...]:
-        """What answers: the finder, the classifiers and what tells attributes, each once."""
+        """What answers: the finder, the classifiers, what tells attributes, and what judges cells, each once."""
         parts = (self.segmenter, self.classifier, *((self.red_cells,) if self.red_cells else ()))
         told = self.attributes.identities if self.attributes else ()
-        return tuple(dict.fromkeys((*(part.identity for part in parts), *told)))
+        judged = self.generative.judge.identities if self.generative else ()
+        return tuple(dict.fromkeys((*(part.identity for part in parts), *told, *judged)))
 
     def results(self, sources: Sequence[Source]) -> Iterator[FieldResult | FailedInput]:
         """Yield one result a source, in order; a file that cannot be read yields what is wrong with it.
@@ -130,9 +134,13 @@ class Analyzer:
         cells = self._measured(scaled, found, scaled.scale)
         clock.mark("measure")
         white = [c.cell for c in cells if c.cell.kind is CellKind.WHITE_CELL]
-        crops = _crops(scaled, white, self.classifier.crop_size)
-        predictions = {prediction.cell_id: prediction for prediction in self.classifier.classify(crops)}
+        crops = cut_crops(scaled, white, self.classifier.crop_size)
+        answers = self.classifier.classify(crops)
         clock.mark("classify")
+        if self.generative:
+            answers = self.generative.weigh(scaled, white, {self.classifier.crop_size: crops}, answers)
+            clock.mark("generative")
+        predictions = {prediction.cell_id: prediction for prediction in answers}
         looks = self._looks(scaled, list(zip(white, crops, strict=True)), predictions)
         clock.mark("attributes")
         red = self._morphology(scaled, [c.cell for c in cells if c.cell.kind is CellKind.RED_CELL])
@@ -169,7 +177,7 @@ class Analyzer:
         for start in range(0, len(asked), WHITE_CELLS_AT_ONCE):
             some, cut, types = zip(*asked[start : start + WHITE_CELLS_AT_ONCE], strict=True)
             crops = {
-                size: cut if size == self.classifier.crop_size else _crops(scaled, some, size)
+                size: cut if size == self.classifier.crop_size else cut_crops(scaled, some, size)
                 for size in self.attributes.crop_sizes
             }
             found |= {looks.cell_id: looks for looks in self.attributes.tell(crops, types)}
@@ -182,7 +190,7 @@ class Analyzer:
             return predictions
         whole = [cell for cell in cells if not cell.touches_border]
         for start in range(0, len(whole), RED_CELLS_AT_ONCE):
-            crops = _crops(scaled, whole[start : start + RED_CELLS_AT_ONCE], self.red_cells.crop_size)
+            crops = cut_crops(scaled, whole[start : start + RED_CELLS_AT_ONCE], self.red_cells.crop_size)
             predictions |= {prediction.cell_id: prediction for prediction in self.red_cells.classify(crops)}
         return predictions
 
@@ -223,11 +231,6 @@ def _told_type(prediction: CellPrediction | None) -> CellType | None:
     if prediction is None or prediction.label == UNIDENTIFIED:
         return None
     return CellType(prediction.label)
-
-
-def _crops(scaled: Field, cells: Sequence[Cell], size: tuple[int, float]) -> list[CellCrop]:
-    side, width = size
-    return [crop_cell(scaled, cell, side, Microns(width)) for cell in cells]
 
 
 def _repeated(result: FieldResult, first: str) -> FieldResult:

@@ -59,6 +59,9 @@ def analyze(
     no_attributes: Annotated[
         bool, typer.Option("--no-attributes", help="Do not tell subtypes and attributes of white cells.")
     ] = False,
+    no_generative: Annotated[
+        bool, typer.Option("--no-generative", help="Do not ask how well a generative model explains white cells.")
+    ] = False,
     recipe: Annotated[Path | None, typer.Option("--recipe", help="Analysis recipe (TOML).")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")] = False,
@@ -79,6 +82,7 @@ def analyze(
     flags = {
         "prior": prior, "segmenter": segmenter, "grading": grading, "specimen": specimen,
         "red_cells": False if no_red_cells else None, "attributes": False if no_attributes else None,
+        "generative": "off" if no_generative else None,
     }  # fmt: skip
     resolved = _resolve(recipe, flags)
     sources = discover(paths)

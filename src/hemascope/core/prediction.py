@@ -19,6 +19,7 @@ class AbstentionReason(StrEnum):
     LOW_CONFIDENCE = "low_confidence"
     ANOMALY = "anomaly"
     NOT_NUCLEATED = "not_nucleated"
+    DISPUTED = "disputed"
 
 
 SET_COVERAGE = 0.95

@@ -86,6 +86,48 @@ class FieldResult:
 
 
 @dataclass(frozen=True, slots=True)
+class GenerativeCounts:
+    """What a generative model says of the nucleated cells of one field, as counts.
+
+    Attributes
+    ----------
+    judged
+        Cells that it was asked of.
+    unlike
+        Those of them that it explains badly: unlike everything it learned.
+    disputed
+        Those of them that it takes for another type than the classifier does.
+    """
+
+    judged: int = 0
+    unlike: int = 0
+    disputed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GenerativeFindings:
+    """What a generative model says of the nucleated cells of all fields that did not fail quality control.
+
+    Attributes
+    ----------
+    judged
+        Cells that it was asked of; at least 1.
+    unlike, disputed
+        Shares of them in percent, as in ``GenerativeCounts``.
+    use
+        ``beside``: it decides nothing; ``cascade``: it is heard where the classifier is uncertain.
+    abstains
+        Whether cells that it doubts were left unidentified.
+    """
+
+    judged: int
+    unlike: Rate
+    disputed: Rate
+    use: str
+    abstains: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FieldSummary:
     """What is kept of a field after its pixels are gone.
 
@@ -111,6 +153,8 @@ class FieldSummary:
         Number of types in a prediction set, as text, to number of nucleated cells; empty where there are no sets.
     subtypes
         Subtype to number of cells; empty where none was told.
+    generative
+        What a generative model says, as counts; all 0 where none was asked.
     """
 
     id: str
@@ -128,6 +172,7 @@ class FieldSummary:
     platelets: PlateletCounts = field(default_factory=PlateletCounts)
     set_sizes: dict[str, int] = field(default_factory=dict)
     subtypes: dict[str, int] = field(default_factory=dict)
+    generative: GenerativeCounts = field(default_factory=GenerativeCounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +239,8 @@ class SmearReport:
     subtypes
         ``CellType`` value to each of its subtypes and its share of that type in percent, over all fields that did not
         fail quality control; types without a cell that was told are left out.
+    generative
+        What a generative model says of the nucleated cells; None where none was asked.
     """
 
     title: str
@@ -206,3 +253,4 @@ class SmearReport:
     red_cells: RedCellMorphology | None = None
     platelets: PlateletFindings | None = None
     subtypes: dict[str, dict[str, Rate]] = field(default_factory=dict)
+    generative: GenerativeFindings | None = None

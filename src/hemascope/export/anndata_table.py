@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _NAME = "cells.h5ad"
 _CATEGORIES = ("field_id", "field_path", "field_sha256", "field_qc", "scale_source", "kind", "type", "most_likely_type",
-               "abstention", "prediction_set", "subtype", *ATTRIBUTES, "red_cell_type")  # fmt: skip
+               "abstention", "prediction_set", "generative_type", "subtype", *ATTRIBUTES, "red_cell_type")  # fmt: skip
 
 
 class CellsAnnDataSink:

@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from hemascope.core.prediction import ATTRIBUTES, CellAttributes, CellPrediction, PredictionSet, RedCellPrediction
+from hemascope.core.prediction import (
+    ATTRIBUTES,
+    CellAttributes,
+    CellPrediction,
+    GenerativeJudgement,
+    PredictionSet,
+    RedCellPrediction,
+)
 from hemascope.core.report import CellResult, FieldResult
 from hemascope.core.taxonomy import CellKind, CellType, RedCellType
 
@@ -61,6 +68,11 @@ def _clean(value: Value) -> Value:
 def _of_prediction(read: Callable[[CellPrediction], Value]) -> Callable[[FieldResult, CellResult], Value]:
     """Return a getter that is None where there is no prediction."""
     return lambda field, cell: None if cell.prediction is None else read(cell.prediction)
+
+
+def _of_judgement(read: Callable[[GenerativeJudgement], Value]) -> Callable[[FieldResult, CellResult], Value]:
+    """Return a getter that is None where no generative model was asked."""
+    return _of_prediction(lambda prediction: None if prediction.judgement is None else read(prediction.judgement))
 
 
 def set_text(found: PredictionSet | None) -> str | None:
@@ -129,6 +141,11 @@ COLUMNS: tuple[Column, ...] = (
     Column("anomaly", "number", "fact", _of_prediction(lambda prediction: float(prediction.anomaly))),
     Column("abstention", "text", "fact", _of_prediction(lambda p: p.abstention.value if p.abstention else None)),
     Column("prediction_set", "text", "fact", _of_prediction(lambda p: set_text(p.prediction_set))),
+    Column("generative_type", "text", "fact", _of_judgement(lambda judgement: judgement.cell_type.value)),
+    Column("generative_confidence", "number", "fact", _of_judgement(lambda judgement: float(judgement.confidence))),
+    Column("generative_zeta", "number", "fact", _of_judgement(lambda judgement: float(judgement.zeta))),
+    Column("generative_anomaly", "number", "fact", _of_judgement(lambda judgement: float(judgement.anomaly))),
+    Column("generative_passes", "integer", "fact", _of_judgement(lambda judgement: judgement.passes)),
     Column("subtype", "text", "fact", _of_looks(lambda looks: looks.subtype.value if looks.subtype else None)),
     Column(
         "subtype_probability",

@@ -17,6 +17,7 @@ from typing import IO
 
 from hemascope.core.cell import Nucleus
 from hemascope.core.errors import OutputError
+from hemascope.core.prediction import GenerativeJudgement
 from hemascope.core.report import CellResult, FieldResult, SmearReport
 from hemascope.core.taxonomy import DISPLAY_COLORS, DISPLAY_NAMES, CellType, RedCellType
 from hemascope.export.columns import clean_text, clump_of, set_text
@@ -156,6 +157,7 @@ def _measurements(cell: CellResult) -> dict[str, float]:
         numbers |= {"confidence": cell.prediction.confidence, "anomaly": cell.prediction.anomaly}
         chances = zip(CellType, cell.prediction.probabilities.tolist(), strict=True)
         numbers |= {f"p_{cell_type.value}": chance for cell_type, chance in chances}
+        numbers |= _generative(cell.prediction.judgement)
     if cell.red_cell is not None:
         numbers |= {"red_cell_confidence": cell.red_cell.confidence}
         shapes = zip(RedCellType, cell.red_cell.probabilities.tolist(), strict=True)
@@ -164,8 +166,17 @@ def _measurements(cell: CellResult) -> dict[str, float]:
     return {name: round(float(v), 6) for name, v in numbers.items() if v is not None and math.isfinite(v)}
 
 
+def _generative(judgement: GenerativeJudgement | None) -> dict[str, float]:
+    """Return the numbers that a generative model gives; none where it was not asked."""
+    if judgement is None:
+        return {}
+    names = ("confidence", "zeta", "anomaly", "passes")
+    return {f"generative_{name}": getattr(judgement, name) for name in names}
+
+
 def _metadata(result: FieldResult, cell: CellResult, repaired: str) -> dict[str, str]:
     """Return the facts of a cell that are no numbers; QuPath keeps them as text."""
+    judgement = cell.prediction.judgement if cell.prediction else None
     facts = {
         "field": clean_text(result.field.id),
         "field_qc": result.verdict.status.value,
@@ -174,6 +185,7 @@ def _metadata(result: FieldResult, cell: CellResult, repaired: str) -> dict[str,
         "scale_source": result.field.scale.source.value if result.field.scale else "",
         "abstention": cell.prediction.abstention.value if cell.prediction and cell.prediction.abstention else "",
         "prediction_set": set_text(cell.prediction.prediction_set) or "" if cell.prediction else "",
+        "generative_type": judgement.cell_type.value if judgement else "",
         "subtype": cell.attributes.subtype.value if cell.attributes and cell.attributes.subtype else "",
         "red_cell_type": cell.red_cell.label.value if cell.red_cell else "",
         "platelet_clump": str(clump_of(result, cell) or ""),

@@ -40,6 +40,24 @@ class QcVerdictRecord(Record):
     measures: dict[Text, Number] = Field(description="Measure, with its unit as suffix, to its value.")
 
 
+class GenerativeCountsRecord(Record):
+    """What a generative model says of the nucleated cells of one field."""
+
+    judged: NonNegativeInt = Field(default=0, description="Cells that it was asked of.")
+    unlike: NonNegativeInt = Field(default=0, description="Those that are unlike everything it learned.")
+    disputed: NonNegativeInt = Field(default=0, description="Those that it takes for another type.")
+
+
+class GenerativeRecord(Record):
+    """What a generative model says of the nucleated cells of all fields that did not fail quality control."""
+
+    judged: PositiveInt = Field(description="Cells that it was asked of.")
+    unlike: RateRecord = Field(description="Share of them that is unlike everything it learned.")
+    disputed: RateRecord = Field(description="Share of them that it takes for another type than the classifier does.")
+    use: Literal["beside", "cascade"] = Field(description="Whether it decides nothing, or is heard in doubt.")
+    abstains: bool = Field(description="Whether cells that it doubts were left unidentified.")
+
+
 class FieldRecord(Record):
     """One field image."""
 
@@ -61,6 +79,9 @@ class FieldRecord(Record):
     )
     subtypes: dict[Text, NonNegativeInt] = Field(
         default_factory=dict, description="Subtype to number of cells; empty where none was told."
+    )
+    generative: GenerativeCountsRecord = Field(
+        default_factory=GenerativeCountsRecord, description="What a generative model says; all 0 where none was asked."
     )
 
 
@@ -132,6 +153,9 @@ class ReportRecord(Record):
     subtypes: dict[Text, dict[Text, RateRecord]] = Field(
         default_factory=dict,
         description="Type to its subtypes, each with its share of that type; types without a cell told are left out.",
+    )
+    generative: GenerativeRecord | None = Field(
+        default=None, description="What a generative model says of nucleated cells; null where none was asked."
     )
 
 

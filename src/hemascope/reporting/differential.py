@@ -10,6 +10,7 @@ from hemascope.core.rates import Rate
 from hemascope.core.report import Differential, FieldResult, FieldSummary
 from hemascope.core.smear import QcStatus
 from hemascope.core.taxonomy import UNIDENTIFIED, WHITE_CELL_TYPES, CellKind, CellType
+from hemascope.reporting.generative_counts import count_judgements
 from hemascope.reporting.red_cell_counts import count_platelets, count_red_cells
 from hemascope.stats.intervals import binomial_interval, poisson_rate_interval, poisson_ratio_interval
 
@@ -64,6 +65,7 @@ def summarize(result: FieldResult) -> FieldSummary:
         platelets=count_platelets(result),
         set_sizes={str(size): sizes[size] for size in sorted(sizes)},
         subtypes={name: subtypes[name] for name in SUBTYPE_NAMES if subtypes[name]},
+        generative=count_judgements(result),
     )
 
 

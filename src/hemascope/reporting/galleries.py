@@ -16,6 +16,7 @@ REASONS = {
     AbstentionReason.LOW_CONFIDENCE: "low confidence",
     AbstentionReason.ANOMALY: "unlike training",
     AbstentionReason.NOT_NUCLEATED: "not nucleated",
+    AbstentionReason.DISPUTED: "models disagree",
 }
 """Why a cell is unidentified, in words."""
 

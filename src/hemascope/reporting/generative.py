@@ -1,0 +1,70 @@
+"""What a generative model says of nucleated cells: rates, and what a reader must know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from hemascope.core.rates import Rate
+from hemascope.core.report import FieldSummary, GenerativeFindings
+from hemascope.core.smear import QcStatus
+from hemascope.reporting.differential import share
+
+LIMITS = (
+    "A generative model judged every nucleated cell too: how well each type explains it, how sure that is, and whether "
+    "it is unlike everything learned. Its thresholds come from validation cells of the training sources: on another "
+    "stain, camera or disease more cells look strange to it, and not every strange cell does. Look at the map of cells."
+)
+"""Said wherever cells were judged."""
+
+
+def compute_generative(
+    fields: Iterable[FieldSummary], use: str = "beside", abstains: bool = False
+) -> GenerativeFindings | None:
+    """Return the shares of cells that are unlike training and disputed; None where no cell was judged.
+
+    Intervals are binomial (Clopper-Pearson) and cover counting alone.
+
+    Parameters
+    ----------
+    fields
+        Summaries in any order; those with a verdict of ``fail`` are left out.
+    use, abstains
+        What the judgements were used for, as in ``GenerativeFindings``.
+    """
+    counts = [field.generative for field in fields if field.verdict.status is not QcStatus.FAIL]
+    judged = sum(count.judged for count in counts)
+    if not judged:
+        return None
+    unlike, disputed = sum(count.unlike for count in counts), sum(count.disputed for count in counts)
+    return GenerativeFindings(judged, share(unlike, judged), share(disputed, judged), use, abstains)
+
+
+def generative_statements(found: GenerativeFindings | None) -> tuple[str, ...]:
+    """Return the limits of what is said of the judgements, and what they changed, in words."""
+    return () if found is None else (LIMITS, used(found))
+
+
+def used(found: GenerativeFindings) -> str:
+    """Return what the judgements did to the types, in a sentence."""
+    said = {
+        "beside": "The generative model stands beside the classifier: it changed no type",
+        "cascade": "Where the classifier was uncertain, the generative model was heard and may have changed the type",
+    }[found.use]
+    doubt = "cells that it doubts were left unidentified" if found.abstains else "left no cell unidentified"
+    joined = ", and " if found.use == "beside" or found.abstains else "; it "
+    return f"{said}{joined}{doubt}."
+
+
+def summary_lines(found: GenerativeFindings) -> Sequence[str]:
+    """Return what a reader is told first, in sentences."""
+    unlike, disputed = found.unlike, found.disputed
+    return (
+        f"{unlike.count:,} of {found.judged:,} nucleated cells ({_percent(unlike)}) are unlike everything that the "
+        "generative model learned: look at them first.",
+        f"For {disputed.count:,} ({_percent(disputed)}) it names another type than the classifier.",
+    )
+
+
+def _percent(rate: Rate) -> str:
+    value = rate.value or 0.0
+    return f"{value:.0f}%" if value >= 10 or value == 0 else f"{value:.1f}%"
