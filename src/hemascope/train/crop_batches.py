@@ -16,10 +16,16 @@ from hemascope.core.taxonomy import CellType
 from hemascope.data.catalog import check_split_groups, open_data_set
 from hemascope.data.records import CropRecord, FieldRecord
 from hemascope.data.typed_boxes import typed_white_cells
-from hemascope.recipes import CellTrainingRecipe, CropSource, DenoiserTrainingRecipe, EncoderTrainingRecipe
+from hemascope.recipes import (
+    CellTrainingRecipe,
+    CropSource,
+    DenoiserTrainingRecipe,
+    EncoderTrainingRecipe,
+    LatentTrainingRecipe,
+)
 from hemascope.train.images import read_rgb
 
-CutRecipe = CellTrainingRecipe | EncoderTrainingRecipe | DenoiserTrainingRecipe
+CutRecipe = CellTrainingRecipe | EncoderTrainingRecipe | DenoiserTrainingRecipe | LatentTrainingRecipe
 """Recipes that say how crops are cut."""
 
 CLASS_INDEX = {cell_type: index for index, cell_type in enumerate(CellType)}

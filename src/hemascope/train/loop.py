@@ -22,6 +22,9 @@ OnStep = Callable[[int, int, float], None]
 SCORE = "score"
 """The figure of a validation by which the best network is kept; smaller is better."""
 
+RateOfStep = Callable[[int, int, float], float]
+"""A step, the number of steps and the recipe's rate to the learning rate of that step."""
+
 LossOfStep = Callable[[int, int], dict[str, Tensor]]
 """A step and its seed to the parts of the loss, which are added up; a step's batch depends on these two alone."""
 
@@ -36,6 +39,7 @@ def train_by_steps(
     *,
     max_gradient: float,
     log_every: int = 25,
+    rate_of: RateOfStep = cosine_rate,
 ) -> Net:
     """Train to the recipe's last step, or until the score stops improving; resumes from the newest checkpoint.
 
@@ -52,6 +56,8 @@ def train_by_steps(
         Norm at which the gradient is clipped: a batch of odd labels must not throw the weights away.
     log_every
         Steps between lines of the log.
+    rate_of
+        How the learning rate goes.
 
     Returns
     -------
@@ -64,7 +70,7 @@ def train_by_steps(
     patience = recipe.patience if isinstance(recipe, EarlyStoppingRecipe) else 0
     while state["step"] < recipe.steps and not (patience and state["waited"] >= patience):
         step = int(state["step"])
-        set_rate(optimizer, cosine_rate(step, recipe.steps, recipe.learning_rate))
+        set_rate(optimizer, rate_of(step, recipe.steps, recipe.learning_rate))
         parts = _take_step(net, optimizer, loss_of, step, recipe.seed * 1_000_003 + step, max_gradient)
         update_average(average, net, recipe.ema, step)
         state["step"] = done = step + 1

@@ -25,6 +25,7 @@ from hemascope.recipes import (
     CropTrainingRecipe,
     DenoiserTrainingRecipe,
     EncoderTrainingRecipe,
+    LatentTrainingRecipe,
     Recipe,
     SegmenterTrainingRecipe,
 )
@@ -159,7 +160,11 @@ def load_model(module: nn.Module, folder: Path) -> ModelCard:
 
 def new_card(
     task: Literal["find", "classify", "embed", "denoise"],
-    recipe: CropTrainingRecipe | SegmenterTrainingRecipe | EncoderTrainingRecipe | DenoiserTrainingRecipe,
+    recipe: CropTrainingRecipe
+    | SegmenterTrainingRecipe
+    | EncoderTrainingRecipe
+    | DenoiserTrainingRecipe
+    | LatentTrainingRecipe,
     *,
     spec: dict[str, Any],
     figures: dict[str, float],
