@@ -14,6 +14,7 @@ from hemascope.core.errors import MissingExtraError, RecipeError, WeightsError
 from hemascope.core.ports import (
     AttributeTeller,
     CellClassifier,
+    CellDenoiser,
     Encoder,
     RedCellClassifier,
     ResultSink,
@@ -405,6 +406,40 @@ def build_attribute_teller(folder: Path | None = None) -> AttributeTeller | None
     heads = open_attributes(folder, encoders)
     identity = ModelIdentity(card.name, card.version, card.files[TENSORS_FILE], "numpy-cpu-fp32", card.license)
     return HeadsTeller(encoders, heads, identity)
+
+
+def build_pixel_denoiser(folder: Path | None = None, settings: Settings | None = None) -> CellDenoiser:
+    """Return the shipped denoiser of images of cells, or the one in a model folder.
+
+    Parameters
+    ----------
+    folder
+        As `hemascope train denoiser` writes it; the shipped one where None.
+    settings
+        Threads; from the environment where None.
+
+    Raises
+    ------
+    WeightsError
+        If none ships, or the folder is damaged or holds no denoiser of images.
+    """
+    from hemascope.denoise.pixel import PixelDenoiser
+    from hemascope.zoo.card import read_card
+    from hemascope.zoo.onnx_graph import OnnxDenoiserGraph
+    from hemascope.zoo.shipped import PIXEL_DENOISER, shipped_card, shipped_folder
+
+    if folder is None:
+        if shipped_card(PIXEL_DENOISER) is None:
+            raise WeightsError(
+                "no denoiser of images of cells comes with this installation; train one with "
+                "`hemascope train denoiser`, and name its model folder"
+            )
+        folder = shipped_folder(PIXEL_DENOISER)
+    card = read_card(folder)
+    if card.task != "denoise":
+        raise WeightsError(f"{folder} holds a model to {card.task}, no denoiser; name another model folder")
+    graph = OnnxDenoiserGraph(folder, card, (settings or read_settings()).threads)
+    return PixelDenoiser(graph, card.spec)
 
 
 def build_analyzer(

@@ -33,8 +33,6 @@ def edit_toward(
 ) -> NDArray[np.float32]:
     """Return the edited sample; outside the denoiser's mask it stays as it is.
 
-    Costs ``passes`` passes for noising and two (four with guidance) times as many for cleaning.
-
     Parameters
     ----------
     denoiser
@@ -70,6 +68,11 @@ def edit_toward(
         both = _moved(denoiser.schedule, both, expected, here, there)
     edited: NDArray[np.float32] = sample + (both[1] - both[0]) * (denoiser.mask > 0)
     return edited
+
+
+def edit_passes(passes: int, guidance: float) -> int:
+    """Return the denoiser passes that an edit of so many steps each way costs."""
+    return passes * (3 if guidance == 1.0 else 5)
 
 
 def _levels(steps: int, reach: float, passes: int) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ FINDER = "finder"
 CELL_CLASSIFIER = "cell_classifier"
 RED_CELL_CLASSIFIER = "red_cell_classifier"
 CELL_ATTRIBUTES = "cell_attributes"
+PIXEL_DENOISER = "pixel_denoiser"
 
 
 def shipped_folder(name: str) -> Path:
