@@ -80,8 +80,8 @@ def score_selective(answers: JudgedAnswers, accuracy: float = ACCURACY) -> dict[
     """Return how well the confidence ranks right above wrong answers, with bootstrap intervals over groups.
 
     ``correct_wrong_auc``, the share of pairs of a right and a wrong answer in which the right one is surer, undefined
-    where no answer is wrong; ``aurc`` and ``excess_aurc``; ``defer``, the least share to defer so that the rest is right
-    at ``accuracy``, by the best threshold for these very answers: a property of their order, not a promise.
+    where no answer is wrong; ``aurc`` and ``excess_aurc``; ``defer``, the least share to defer so that the rest is
+    right at ``accuracy``, by the best threshold for these very answers: a property of their order, not a promise.
     """
     confidence, right, groups = answers.confidence, answers.right, answers.groups
     return {
