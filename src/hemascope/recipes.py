@@ -243,6 +243,12 @@ class AnalysisRecipe(Recipe):
         the classifier is uncertain) or ``off``.
     generative_abstention
         Whether a cell that the generative model finds strange, or of another type, stays unidentified.
+    explain
+        Cells explained: those whose two likeliest types are closest, each toward the second; 0 for none.
+    explain_as
+        Types that these cells are explained toward besides.
+    explain_model
+        Folder of the denoiser of images that explains; None for the shipped one.
     specimen
         ``blood`` or ``marrow``: everything runs on a marrow film too; the report says that nothing was validated there.
     """
@@ -257,6 +263,9 @@ class AnalysisRecipe(Recipe):
     attributes: bool = True
     generative: Literal["beside", "cascade", "off"] = "beside"
     generative_abstention: bool = False
+    explain: Annotated[int, Field(ge=0)] = 0
+    explain_as: tuple[CellType, ...] = ()
+    explain_model: str | None = None
     specimen: Literal["blood", "marrow"] = "blood"
 
 

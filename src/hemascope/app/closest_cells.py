@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from hemascope.app.explain_cells import AskedCell, cell_regions
+from hemascope.app.explain_cells import AskedCell, Explainer, cell_regions
 from hemascope.cells.crop import crop_cell
 from hemascope.core.prediction import CellPrediction
 from hemascope.core.report import CellResult, FieldResult
@@ -73,6 +74,39 @@ class ClosestCells:
             classifier_crop=crop_cell(result.field, cell.cell, classifier_side, Microns(classifier_width)),
             regions=cell_regions(cell.cell, scale.mpp, side, width),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Explaining:
+    """Which cells of a run are explained, and by what.
+
+    Attributes
+    ----------
+    explainer
+        Explains them.
+    count
+        How many, those whose two likeliest types are closest.
+    toward
+        Types asked about besides the second likeliest.
+
+    Raises
+    ------
+    RecipeError
+        If a type is none of the denoiser's.
+    """
+
+    explainer: Explainer
+    count: int
+    toward: tuple[CellType, ...] = ()
+
+    def __post_init__(self) -> None:
+        for cell_type in self.toward:  # before hours of work, not after
+            self.explainer.number_of(cell_type)
+
+    def closest(self) -> ClosestCells:
+        """Return what keeps them, empty."""
+        sizes = self.explainer.denoiser.crop_size, self.explainer.classifier.crop_size
+        return ClosestCells(self.count, self.toward, *sizes)
 
 
 def two_likeliest(prediction: CellPrediction) -> tuple[CellType, CellType, float]:

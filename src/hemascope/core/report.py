@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hemascope.core.cell import Cell, Morphometry
+from hemascope.core.explanation import Counterfactual
 from hemascope.core.morphology import (
     PlateletClump,
     PlateletCounts,
@@ -241,6 +242,8 @@ class SmearReport:
         fail quality control; types without a cell that was told are left out.
     generative
         What a generative model says of the nucleated cells; None where none was asked.
+    explanations
+        What would have to change for single cells to be of another type; empty where none was asked for.
     """
 
     title: str
@@ -254,3 +257,4 @@ class SmearReport:
     platelets: PlateletFindings | None = None
     subtypes: dict[str, dict[str, Rate]] = field(default_factory=dict)
     generative: GenerativeFindings | None = None
+    explanations: tuple[Counterfactual, ...] = ()

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, JsonValue, NonNegativeInt, Positive
 from hemascope.core.report import SmearReport
 from hemascope.core.smear import QcStatus
 from hemascope.core.units import ScaleSource
+from hemascope.export.explanation_models import ExplanationRecord
 from hemascope.export.morphology_models import (
     PlateletCountsRecord,
     PlateletRecord,
@@ -156,6 +157,10 @@ class ReportRecord(Record):
     )
     generative: GenerativeRecord | None = Field(
         default=None, description="What a generative model says of nucleated cells; null where none was asked."
+    )
+    explanations: tuple[ExplanationRecord, ...] = Field(
+        default=(),
+        description="What would have to change for single cells to be of another type; empty for none asked.",
     )
 
 
