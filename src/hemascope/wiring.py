@@ -30,6 +30,7 @@ from hemascope.settings import Settings, read_settings
 if TYPE_CHECKING:
     from hemascope.app.bench_report import WholeRun
     from hemascope.app.bench_request import BenchmarkParts
+    from hemascope.app.closest_cells import Explaining
     from hemascope.app.protocol_encoder import ProtocolEncoder
     from hemascope.classify.second_opinion import SecondOpinion
     from hemascope.core.report import SmearReport
@@ -440,6 +441,25 @@ def build_pixel_denoiser(folder: Path | None = None, settings: Settings | None =
         raise WeightsError(f"{folder} holds a model to {card.task}, no denoiser; name another model folder")
     graph = OnnxDenoiserGraph(folder, card, (settings or read_settings()).threads)
     return PixelDenoiser(graph, card.spec)
+
+
+def build_explaining(recipe: AnalysisRecipe, classifier: CellClassifier) -> Explaining | None:
+    """Return which cells of an analysis are explained and by what; None where the recipe asks for none.
+
+    Raises
+    ------
+    RecipeError
+        If a type is none of the denoiser's.
+    WeightsError
+        If there is no denoiser of images, or it is damaged.
+    """
+    from hemascope.app.closest_cells import Explaining
+    from hemascope.app.explain_cells import Explainer
+
+    if not recipe.explain:
+        return None
+    denoiser = build_pixel_denoiser(Path(recipe.explain_model) if recipe.explain_model else None)
+    return Explaining(Explainer(denoiser, classifier), recipe.explain, recipe.explain_as)
 
 
 def build_analyzer(

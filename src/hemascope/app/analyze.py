@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hemascope.app.analyzer import Analyzer
+from hemascope.app.closest_cells import ClosestCells, Explaining
 from hemascope.app.judge_cells import Judging
 from hemascope.app.statements import morphology_statements, statements
 from hemascope.core.errors import NoImagesError, OutputError
@@ -66,6 +67,8 @@ class AnalysisRequest:
         Of this blood in 10^12/L, as the user states it; None where it is not known.
     specimen
         ``blood`` or ``marrow``.
+    explaining
+        Which cells are explained, and by what; None for none.
     """
 
     sources: Sequence[Source]
@@ -76,6 +79,7 @@ class AnalysisRequest:
     grading: Grading = field(default=UNGRADED, kw_only=True)
     red_cell_count: float | None = field(default=None, kw_only=True)
     specimen: str = field(default="blood", kw_only=True)
+    explaining: Explaining | None = field(default=None, kw_only=True)
 
 
 def analyze(request: AnalysisRequest, analyzer: Analyzer, make_sinks: MakeSinks, on_result: OnResult) -> SmearReport:
@@ -93,11 +97,15 @@ def analyze(request: AnalysisRequest, analyzer: Analyzer, make_sinks: MakeSinks,
     """
     with _staging(request.out) as staging:
         sinks = make_sinks(staging)
+        closest = request.explaining.closest() if request.explaining else None
         try:
-            summaries, failed = _collect(analyzer.results(request.sources), sinks, on_result)
+            watched = _watched(analyzer.results(request.sources), closest)
+            summaries, failed = _collect(watched, sinks, on_result)
             if not summaries:
                 raise NoImagesError(_nothing_read(failed))
             report = _report(request, summaries, failed, analyzer.generative)
+            if request.explaining and closest:
+                report = replace(report, explanations=tuple(request.explaining.explainer.explain(closest.cells())))
             for sink in sinks:
                 sink.finish(report)
         except OutputError as error:
@@ -114,6 +122,16 @@ def analyze(request: AnalysisRequest, analyzer: Analyzer, make_sinks: MakeSinks,
 def _abandon(sinks: Sequence[ResultSink]) -> None:
     for sink in sinks:
         sink.abandon()
+
+
+def _watched(
+    results: Iterator[FieldResult | FailedInput], closest: ClosestCells | None
+) -> Iterator[FieldResult | FailedInput]:
+    """Yield the results, each shown to what keeps the cells to explain."""
+    for result in results:
+        if closest is not None and isinstance(result, FieldResult):
+            closest.add(result)
+        yield result
 
 
 def _collect(

@@ -62,6 +62,15 @@ def analyze(
     no_generative: Annotated[
         bool, typer.Option("--no-generative", help="Do not ask how well a generative model explains white cells.")
     ] = False,
+    explain: Annotated[
+        int | None, typer.Option("--explain", min=0, help="Explain this many cells whose two best types are closest.")
+    ] = None,
+    explain_as: Annotated[
+        list[str] | None, typer.Option("--explain-as", metavar="TYPE", help="A type to explain them toward besides.")
+    ] = None,
+    explain_model: Annotated[
+        str | None, typer.Option("--explain-model", metavar="DIR", help="Model folder of the denoiser that explains.")
+    ] = None,
     recipe: Annotated[Path | None, typer.Option("--recipe", help="Analysis recipe (TOML).")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")] = False,
@@ -83,6 +92,7 @@ def analyze(
         "prior": prior, "segmenter": segmenter, "grading": grading, "specimen": specimen,
         "red_cells": False if no_red_cells else None, "attributes": False if no_attributes else None,
         "generative": "off" if no_generative else None,
+        "explain": explain, "explain_as": explain_as or None, "explain_model": explain_model,
     }  # fmt: skip
     resolved = _resolve(recipe, flags)
     sources = discover(paths)
@@ -90,8 +100,10 @@ def analyze(
     if shelf:
         resolved = override(resolved, segmenter="outlines")
     analyzer = wiring.build_analyzer(resolved, mpp=mpp, outlines=shelf)
+    explaining = wiring.build_explaining(resolved, analyzer.classifier)
+    explained_by = (explaining.explainer.denoiser.identity,) if explaining else ()
     command = shlex.join(["hemascope", *sys.argv[1:]])
-    provenance = gather_provenance(resolved, analyzer.models, command)
+    provenance = gather_provenance(resolved, tuple(dict.fromkeys((*analyzer.models, *explained_by))), command)
     request = AnalysisRequest(
         sources,
         out,
@@ -101,6 +113,7 @@ def analyze(
         grading=wiring.load_grading(resolved.grading),
         red_cell_count=red_cell_count,
         specimen=resolved.specimen,
+        explaining=explaining,
     )
     with progress_bar("analyzing", len(sources), quiet=quiet or as_json) as bar:
         report = run_analysis(request, analyzer, wiring.build_sinks, lambda result: bar.advance(_note(result)))

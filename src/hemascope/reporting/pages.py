@@ -14,6 +14,7 @@ from hemascope.core.report import FieldSummary, SmearReport
 from hemascope.core.smear import QcStatus
 from hemascope.core.taxonomy import DISPLAY_COLORS, DISPLAY_NAMES, UNIDENTIFIED, CellKind, CellType
 from hemascope.reporting import figures
+from hemascope.reporting.counterfactuals import LIMITS, explanation_cards, method_sentence
 from hemascope.reporting.detail import Detail, preview_at
 from hemascope.reporting.galleries import Galleries
 from hemascope.reporting.pictures import data_uri, decode, encode, shrink
@@ -177,6 +178,9 @@ def _context(report: SmearReport, pictures: CellPictures) -> dict[str, Any]:
         "galleries": [(label, galleries.of(label), galleries.totals[label]) for label in GALLERY_ORDER],
         "subtype_rows": subtype_rows(report.subtypes),
         "subtype_limits": SUBTYPE_LIMITS,
+        "explanations": explanation_cards(report.explanations),
+        "explanation_limits": LIMITS,
+        "explanation_method": method_sentence(report.explanations),
         "sizes": pictures.sizes,
         "recipe": json.dumps(report.provenance.recipe, indent=2, sort_keys=True, default=str, ensure_ascii=False),
         "prior_shares": _prior_shares(report.differential.prior_shares),
