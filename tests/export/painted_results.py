@@ -1,5 +1,6 @@
 """Analyzed fields with a painted picture and real records, for the tests of exports and reports."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ from hemascope.core.prediction import (
     AttributeAnswer,
     CellAttributes,
     CellPrediction,
+    GenerativeJudgement,
     PredictionSet,
     RedCellPrediction,
 )
@@ -25,6 +27,7 @@ from hemascope.core.smear import Field, QcReason, QcStatus, QcVerdict
 from hemascope.core.taxonomy import NUCLEATED_TYPES, CellKind, CellType, RedCellType
 from hemascope.core.units import Scale, ScaleSource
 from hemascope.reporting.differential import compute_differential, summarize
+from hemascope.reporting.generative import compute_generative
 from hemascope.reporting.morphology import compute_red_cells
 from hemascope.reporting.platelets import compute_platelets
 from hemascope.reporting.subtypes import compute_subtypes
@@ -76,6 +79,13 @@ def attributes(cell_id: str, prediction: CellPrediction, number: int) -> CellAtt
     return CellAttributes(cell_id, subtype, {name: AttributeAnswer(f"{name} {number % 2}", 0.75) for name in asked})
 
 
+def judgement(rng: np.random.Generator, prediction: CellPrediction) -> GenerativeJudgement:
+    """Four of five cells are taken for the same type, and one of five is strange."""
+    likely = prediction.most_likely if rng.random() < 0.8 else CellType.BASOPHIL
+    anomaly = float(rng.uniform(1.0, 2.5) if rng.random() < 0.2 else rng.uniform(0, 1))
+    return GenerativeJudgement(likely, float(rng.uniform(0.3, 1)), float(rng.normal(1, 0.5)), anomaly, 64)
+
+
 def measure(outline: Polygon, nucleus: Nucleus | None, mpp: float) -> Morphometry:
     area, perimeter = max(outline.area, 0.01) * mpp**2, max(outline.perimeter, 0.1) * mpp
     shape = (area, perimeter, min(1.0, 4 * np.pi * area / perimeter**2), 0.1)
@@ -106,13 +116,15 @@ def field_result(
     typed: bool = False,
     clumped: bool = False,
     told: bool = False,
+    judged: bool = False,
 ) -> FieldResult:
     """Return a painted field; ``typed`` gives a type to every whole red cell, ``clumped`` calls platelets a clump.
 
-    ``told`` gives subtypes and attributes to white cells.
+    ``told`` gives subtypes and attributes to white cells, ``judged`` what a generative model says of them.
     """
     rng = np.random.default_rng(seed)
     types = np.random.default_rng(seed + 1000)
+    strange = np.random.default_rng(seed + 2000)
     width, height = size
     picture: NDArray[np.uint8] = np.full((height, width, 3), (236, 230, 232), np.uint8)
     cells = []
@@ -130,6 +142,8 @@ def field_result(
         touches = bool(min(x, y, width - x, height - y) < radius)
         cell = Cell(cell_id, field_id, kind, outline, float(rng.uniform(0.5, 1)), nucleus, touches)
         answer = prediction(rng, cell_id) if kind is CellKind.WHITE_CELL else None
+        if answer and judged:
+            answer = replace(answer, judgement=judgement(strange, answer))
         whole = typed and kind is CellKind.RED_CELL and not touches
         morphology = red_cell(types, cell_id) if whole else None
         looks = attributes(cell_id, answer, len(cells)) if told and answer else None
@@ -164,4 +178,5 @@ def report_of(results: list[FieldResult], failed: tuple[FailedInput, ...] = ()) 
         red_cells=compute_red_cells(fields, table),
         platelets=compute_platelets(fields, table, 4.5),
         subtypes=compute_subtypes(fields),
+        generative=compute_generative(fields),
     )

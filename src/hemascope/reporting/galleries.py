@@ -6,7 +6,13 @@ import heapq
 from collections import Counter
 from typing import NamedTuple
 
-from hemascope.core.prediction import AbstentionReason, AttributeAnswer, CellAttributes, PredictionSet
+from hemascope.core.prediction import (
+    AbstentionReason,
+    AttributeAnswer,
+    CellAttributes,
+    CellPrediction,
+    PredictionSet,
+)
 from hemascope.core.report import CellResult, FieldResult
 from hemascope.core.smear import QcStatus
 from hemascope.core.taxonomy import DISPLAY_NAMES, UNIDENTIFIED
@@ -44,6 +50,12 @@ class Portrait(NamedTuple):
         The other types that cannot be excluded, in words; "" where there are none.
     subtype, looks
         The subtype and the attributes with their probabilities, in words; "" where none were told.
+    judged
+        What a generative model says, in words; "" where none was asked.
+    strange
+        Whether the cell is unlike everything that this model learned.
+    disputed
+        The type it takes the cell for where that is another one; "" else.
     """
 
     uncertainty: float
@@ -57,6 +69,9 @@ class Portrait(NamedTuple):
     others: str = ""
     subtype: str = ""
     looks: str = ""
+    judged: str = ""
+    strange: bool = False
+    disputed: str = ""
 
     @property
     def anchor(self) -> str:
@@ -113,7 +128,9 @@ def _portrait(result: FieldResult, cell: CellResult, place: tuple[float, int, in
         reason = REASONS[AbstentionReason.NOT_NUCLEATED]
     likely, others = DISPLAY_NAMES[prediction.most_likely], _others(prediction.prediction_set)
     subtype, looks = _looks(cell.attributes)
-    return Portrait(*place, picture, likely, float(prediction.anomaly), reason, excluded, others, subtype, looks)
+    judged, strange, disputed = _judged(prediction)
+    portrait = Portrait(*place, picture, likely, float(prediction.anomaly), reason, excluded, others, subtype, looks)
+    return portrait._replace(judged=judged, strange=strange, disputed=disputed)
 
 
 def _others(found: PredictionSet | None) -> str:
@@ -129,6 +146,16 @@ def _looks(found: CellAttributes | None) -> tuple[str, str]:
         return "", ""
     told = (f"{name.replace('_', ' ')} {_said(answer)}" for name, answer in found.attributes.items())
     return _said(found.subtype) if found.subtype else "", ", ".join(told)
+
+
+def _judged(prediction: CellPrediction) -> tuple[str, bool, str]:
+    """Return what a generative model says, whether it finds the cell strange, and the other type it names."""
+    found = prediction.judgement
+    if found is None:
+        return "", False, ""
+    name = DISPLAY_NAMES[found.cell_type]
+    words = f"generative model: {name} {100 * found.confidence:.0f}%, anomaly {found.anomaly:.2f}"
+    return words, found.badly_explained, name if prediction.disputed else ""
 
 
 def _said(answer: AttributeAnswer) -> str:

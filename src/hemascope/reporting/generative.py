@@ -66,5 +66,7 @@ def summary_lines(found: GenerativeFindings) -> Sequence[str]:
 
 
 def _percent(rate: Rate) -> str:
+    """Return a share with its interval."""
     value = rate.value or 0.0
-    return f"{value:.0f}%" if value >= 10 or value == 0 else f"{value:.1f}%"
+    shown = f"{value:.0f}%" if value >= 10 or value == 0 else f"{value:.1f}%"
+    return f"{shown}; {rate.low:.1f} to {rate.high:.1f}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hemascope.core.errors import OutputError
 from hemascope.core.report import FieldResult, SmearReport
+from hemascope.reporting.abnormal_map import AbnormalMap
 from hemascope.reporting.detail import LEVELS, choose_detail
 from hemascope.reporting.galleries import Galleries
 from hemascope.reporting.overlay import draw_overlay
@@ -44,6 +45,7 @@ class HtmlReportSink:
         self._galleries = Galleries(GALLERY_CAP)
         self._red_cells = RedCellGallery(RED_CELL_CAP)
         self._sizes = Sizes()
+        self._map = AbnormalMap()
 
     def add(self, result: FieldResult) -> None:
         """Take the pictures of one field.
@@ -66,6 +68,7 @@ class HtmlReportSink:
             spool = self._begun()
             spool.add(preview, size, overlay)
             self._sizes.add(result, spool)
+            self._map.add(result, number, picture, spool)
         except OSError as error:
             raise OutputError.at(self._path, error) from error
         self._numbers[result.field.id] = number
@@ -100,7 +103,8 @@ class HtmlReportSink:
 
     def _write(self, spool: FieldSpool, report: SmearReport) -> None:
         """Render the page beside the target and move it into place."""
-        pictures = CellPictures(self._galleries, self._red_cells, self._sizes.table(spool))
+        smear = self._map.view(report, self._numbers, spool)
+        pictures = CellPictures(self._galleries, self._red_cells, self._sizes.table(spool), smear)
         page = Page(report, spool, self._numbers, pictures)
         bare = sum(len(piece.encode("utf-8", "backslashreplace")) for piece in page.render(None))
         detail = choose_detail(spool, self._budget - bare, page.importance)

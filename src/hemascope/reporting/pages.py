@@ -14,9 +14,12 @@ from hemascope.core.report import FieldSummary, SmearReport
 from hemascope.core.smear import QcStatus
 from hemascope.core.taxonomy import DISPLAY_COLORS, DISPLAY_NAMES, UNIDENTIFIED, CellKind, CellType
 from hemascope.reporting import figures
+from hemascope.reporting.abnormal_map import MapView
 from hemascope.reporting.counterfactuals import LIMITS, explanation_cards, method_sentence
 from hemascope.reporting.detail import Detail, preview_at
 from hemascope.reporting.galleries import Galleries
+from hemascope.reporting.generative import summary_lines
+from hemascope.reporting.map_dots import MAP_BINS
 from hemascope.reporting.pictures import data_uri, decode, encode, shrink
 from hemascope.reporting.reading import READING_ORDER, SHORT_NAMES
 from hemascope.reporting.red_cell_gallery import RedCellGallery
@@ -62,11 +65,12 @@ class Finding(NamedTuple):
 
 
 class CellPictures(NamedTuple):
-    """Nucleated cells by type, red cells by type, and the sizes of all."""
+    """Nucleated cells by type, red cells by type, the sizes of all, and the map; None where no cell was judged."""
 
     galleries: Galleries
     red_cells: RedCellGallery
     sizes: SizeTable
+    abnormal_map: MapView | None = None
 
 
 class Page:
@@ -182,6 +186,9 @@ def _context(report: SmearReport, pictures: CellPictures) -> dict[str, Any]:
         "explanation_limits": LIMITS,
         "explanation_method": method_sentence(report.explanations),
         "sizes": pictures.sizes,
+        "abnormal_map": pictures.abnormal_map,
+        "map_bins": MAP_BINS,
+        "generative_lines": summary_lines(report.generative) if report.generative else (),
         "recipe": json.dumps(report.provenance.recipe, indent=2, sort_keys=True, default=str, ensure_ascii=False),
         "prior_shares": _prior_shares(report.differential.prior_shares),
     }
