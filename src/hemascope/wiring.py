@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from hemascope.app.bench_request import BenchmarkParts
     from hemascope.app.closest_cells import Explaining
     from hemascope.app.protocol_encoder import ProtocolEncoder
+    from hemascope.app.synthesize import Generator
     from hemascope.classify.second_opinion import SecondOpinion
     from hemascope.core.report import SmearReport
     from hemascope.data.folds import Fold
@@ -443,8 +444,40 @@ def build_pixel_denoiser(folder: Path | None = None, settings: Settings | None =
     return PixelDenoiser(graph, card.spec)
 
 
-def build_explaining(recipe: AnalysisRecipe, classifier: CellClassifier) -> Explaining | None:
+def build_generator(folder: Path | None = None, settings: Settings | None = None) -> Generator:
+    """Return what synthetic cells are drawn from, with the credit its training data ask for.
+
+    Parameters
+    ----------
+    folder, settings
+        As ``build_pixel_denoiser`` takes them.
+
+    Raises
+    ------
+    WeightsError
+        As ``build_pixel_denoiser`` does.
+    """
+    from hemascope.app.synthesize import Generator
+    from hemascope.zoo.card import read_card
+    from hemascope.zoo.shipped import PIXEL_DENOISER, shipped_folder
+
+    denoiser = build_pixel_denoiser(folder, settings)
+    card = read_card(folder or shipped_folder(PIXEL_DENOISER))
+    licenses = {name: facts.get("license", "not stated") for name, facts in card.training.data.items()}
+    return Generator(denoiser, tuple(card.attribution), licenses)
+
+
+def build_explaining(recipe: AnalysisRecipe, classifier: CellClassifier, *, second: bool = True) -> Explaining | None:
     """Return which cells of an analysis are explained and by what; None where the recipe asks for none.
+
+    Parameters
+    ----------
+    recipe
+        Its keys ``explain``, ``explain_as`` and ``explain_model``.
+    classifier
+        Asked about edited cells.
+    second
+        Whether each cell is explained toward its second likeliest type, besides those named.
 
     Raises
     ------
@@ -453,13 +486,13 @@ def build_explaining(recipe: AnalysisRecipe, classifier: CellClassifier) -> Expl
     WeightsError
         If there is no denoiser of images, or it is damaged.
     """
-    from hemascope.app.closest_cells import Explaining
+    from hemascope.app.closest_cells import Explaining, Question
     from hemascope.app.explain_cells import Explainer
 
     if not recipe.explain:
         return None
     denoiser = build_pixel_denoiser(Path(recipe.explain_model) if recipe.explain_model else None)
-    return Explaining(Explainer(denoiser, classifier), recipe.explain, recipe.explain_as)
+    return Explaining(Explainer(denoiser, classifier), recipe.explain, Question(recipe.explain_as, second))
 
 
 def build_analyzer(
@@ -615,6 +648,7 @@ def benchmark_parts() -> BenchmarkParts:
         graph=lambda folder, card, backend, precision, threads: build_graph(
             folder, card, backend, precision, Settings(threads=threads)
         ),
+        pixel_denoiser=build_pixel_denoiser,
     )
 
 
