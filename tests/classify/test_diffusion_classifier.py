@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hemascope.classify.diffusion.classifier import DiffusionClassifier
+from hemascope.classify.diffusion.elimination import NoElimination, PublishedRule
 from hemascope.classify.diffusion.trials import class_errors, draw_trials
 from hemascope.classify.diffusion.weighting import TimestepWeighting
 from hemascope.core.noise_schedule import cosine_schedule
@@ -36,7 +37,9 @@ def squared_distances(denoiser: GaussianDenoiser, samples: np.ndarray) -> np.nda
 @pytest.mark.parametrize("count", [2, 8])
 def test_one_pair_of_opposite_noise_gives_exact_likelihoods(weighting: TimestepWeighting, count: int) -> None:
     denoiser, samples = gaussian(), cells(50)
-    answers = DiffusionClassifier(denoiser, draw_trials(denoiser, count, weighting=weighting)).answer(samples)
+    answers = DiffusionClassifier(denoiser, draw_trials(denoiser, count, weighting=weighting), NoElimination()).answer(
+        samples
+    )
     distances = squared_distances(denoiser, samples)
     assert (answers.told == distances.argmin(axis=1)).all()
     exact = -0.5 * (distances - distances.min(axis=1, keepdims=True))
@@ -50,7 +53,11 @@ def test_single_noise_comes_near_the_exact_answer_only_with_many_trials() -> Non
 
     def share(count: int) -> float:
         banks = [draw_trials(denoiser, count, antithetic=False, seed=seed) for seed in range(4)]
-        return float(np.mean([DiffusionClassifier(denoiser, bank).answer(samples).told == nearest for bank in banks]))
+        return float(
+            np.mean(
+                [DiffusionClassifier(denoiser, bank, NoElimination()).answer(samples).told == nearest for bank in banks]
+            )
+        )
 
     assert share(1) < 0.8
     assert share(200) > 0.9
@@ -79,3 +86,99 @@ def test_samples_of_another_shape_are_refused() -> None:
     denoiser = gaussian()
     with pytest.raises(ValueError, match="this denoiser takes"):
         class_errors(denoiser, cells(3, 5), draw_trials(denoiser, 2))
+
+
+def test_classes_given_up_early_change_the_passes_and_not_the_answer() -> None:
+    denoiser, samples = gaussian(2.0), cells(100)
+    trials = draw_trials(denoiser, 40, weighting=TimestepWeighting("published"))
+    fixed = DiffusionClassifier(denoiser, trials, NoElimination()).answer(samples)
+    raced = DiffusionClassifier(denoiser, trials).answer(samples)
+    assert (raced.told == fixed.told).all()
+    assert raced.passes.max() <= fixed.passes.min() == 4 * 40
+    assert raced.passes.mean() < 0.8 * 160
+    assert (raced.trials % 2 == 0).all()
+    # The likelihoods of Gaussians stay exact, whenever a class was given up.
+    assert raced.logits == pytest.approx(fixed.logits, rel=2e-3, abs=2e-3)
+    assert raced.alive[np.arange(100), raced.told].all()
+
+
+def test_the_published_procedure_costs_at_least_21_passes_a_class() -> None:
+    denoiser, samples = gaussian(3.0), cells(50)
+    trials = draw_trials(
+        denoiser, 60, weighting=TimestepWeighting("published"), antithetic=False, grid="published", seed=1
+    )
+    answers = DiffusionClassifier(denoiser, trials, PublishedRule()).answer(samples)
+    assert answers.passes.min() == 21 * 4
+    assert (answers.told == squared_distances(denoiser, samples).argmin(axis=1)).mean() > 0.95
+
+
+def test_published_errors_are_those_above_the_least_of_each_trial_over_their_mean() -> None:
+    denoiser, samples = gaussian(), cells(20)
+    trials = draw_trials(denoiser, 5, antithetic=False)
+    raw = class_errors(denoiser, samples, trials)
+    above = (raw - raw.min(axis=1, keepdims=True)).mean(axis=2)
+    answers = DiffusionClassifier(denoiser, trials, NoElimination()).answer(samples)
+    assert answers.errors == pytest.approx(above / above.mean(axis=1, keepdims=True))
+    assert answers.means == pytest.approx(raw.mean(axis=2))
+    assert answers.explained == pytest.approx(raw.mean(axis=2).min(axis=1))
+
+
+def test_candidates_alone_are_tried() -> None:
+    denoiser, samples = gaussian(), cells(12)
+    candidates = np.ones((12, 4), bool)
+    candidates[:6, 0] = candidates[6:, 1:] = False
+    answers = DiffusionClassifier(denoiser, draw_trials(denoiser, 6), NoElimination()).answer(samples, candidates)
+    assert (answers.passes == [18] * 6 + [6] * 6).all()
+    assert (answers.told[6:] == 0).all()
+    assert (answers.told[:6] != 0).all()
+    assert (np.isneginf(answers.logits) == ~candidates).all()
+    assert (np.isnan(answers.means) == ~candidates).all()
+    with pytest.raises(ValueError, match="at least one a cell"):
+        DiffusionClassifier(denoiser, draw_trials(denoiser, 2)).answer(samples, np.zeros((12, 4), bool))
+
+
+def test_many_cells_are_answered_in_parts_as_they_would_be_at_once() -> None:
+    denoiser, samples = gaussian(), cells(1500)
+    classifier = DiffusionClassifier(denoiser, draw_trials(denoiser, 6))
+    whole = classifier.answer(lambda view: samples)
+    parts = classifier.answer(samples)
+    assert (parts.told == whole.told).all()
+    assert parts.means == pytest.approx(whole.means, rel=1e-6)
+    assert (parts.passes == whole.passes).all()
+
+
+def test_each_trial_sees_its_own_view() -> None:
+    denoiser, samples = gaussian(), cells(3)
+    trials = draw_trials(denoiser, 12, views=(0, 1, 2))
+    assert (trials.views[::2] == trials.views[1::2]).all()
+    assert set(trials.views) == {0, 1, 2}
+    of_views = class_errors(denoiser, lambda view: samples + view, trials)
+    for view in range(3):
+        at = trials.views == view
+        shifted = class_errors(denoiser, samples + view, draw_trials(denoiser, 12))
+        assert of_views[:, :, at] == pytest.approx(shifted[:, :, at])
+    with pytest.raises(ValueError, match="ask for view"):
+        class_errors(denoiser, samples, trials)
+
+
+def test_the_same_seed_gives_the_same_trials_and_more_trials_begin_alike() -> None:
+    denoiser = gaussian()
+    few, many, others = (draw_trials(denoiser, n, seed=seed) for n, seed in ((6, 3), (20, 3), (6, 4)))
+    assert (many.noise[:6] == few.noise).all()
+    assert (many.steps[:6] == few.steps).all()
+    assert (few.noise[::2] == -few.noise[1::2]).all()
+    assert (others.noise != few.noise).any()
+
+
+def test_an_embedding_classifier_prepares_its_samples() -> None:
+    denoiser, samples = gaussian(), cells(9)
+    trials = draw_trials(denoiser, 4)
+    prepared = DiffusionClassifier(denoiser, trials, prepare=lambda embeddings: embeddings / 2)
+    assert prepared.logits(2 * samples) == pytest.approx(DiffusionClassifier(denoiser, trials).logits(samples))
+    assert prepared.classes == CLASSES
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_pairs_need_an_even_number_of_trials(count: int) -> None:
+    with pytest.raises(ValueError, match="even in pairs"):
+        draw_trials(gaussian(), count)

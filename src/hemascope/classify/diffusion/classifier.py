@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemascope.classify.diffusion.answers import DiffusionAnswers, answers_from, join_answers
-from hemascope.classify.diffusion.elimination import EliminationRule, NoElimination
+from hemascope.classify.diffusion.elimination import AnytimeRule, EliminationRule
 from hemascope.classify.diffusion.trials import Samples, Trials, class_errors, looks
 from hemascope.core.ports import ConditionalDenoiser
 
@@ -37,7 +37,7 @@ class DiffusionClassifier:
 
     denoiser: ConditionalDenoiser
     trials: Trials
-    rule: EliminationRule = field(default_factory=NoElimination)
+    rule: EliminationRule = field(default_factory=AnytimeRule)
     prepare: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None
     rows: int | None = None
 
