@@ -10,6 +10,7 @@ from hemascope.core.taxonomy import CellType
 from hemascope.recipes import (
     AnalysisRecipe,
     CellTrainingRecipe,
+    CropSource,
     Prior,
     SegmenterTrainingRecipe,
     load_recipe,
@@ -94,3 +95,25 @@ def test_settings_come_from_the_environment() -> None:
     assert read_settings({"HEMASCOPE_THREADS": "3"}).threads == 3
     with pytest.raises(RecipeError, match="HEMASCOPE_THREADS"):
         read_settings({"HEMASCOPE_THREADS": "many"})
+
+
+def test_a_type_left_out_is_a_digest_of_its_own_and_none_is_as_before() -> None:
+    source = CropSource(data_set="pbc_acevedo_128")
+    assert source.model_dump(mode="json") == {"data_set": "pbc_acevedo_128", "weight": 1.0, "mpp": None}
+    fewer = source.model_copy(update={"left_out": (CellType.BASOPHIL,)})
+    assert fewer.model_dump(mode="json")["left_out"] == ["basophil"]
+    assert fewer.digest() != source.digest()
+
+
+def test_types_are_left_out_where_every_source_leaves_them_out() -> None:
+    lists = (["basophil", "monocyte"], ["monocyte"])
+    sources = [{"data_set": "pbc_acevedo_128", "left_out": names} for names in lists]
+    recipe = CellTrainingRecipe.model_validate({"name": "few", "version": "0", "sources": sources})
+    assert recipe.left_out() == (CellType.MONOCYTE,)
+
+
+def test_a_second_opinion_needs_every_type() -> None:
+    sources = [{"data_set": "pbc_acevedo_128", "left_out": ["basophil"]}]
+    values = {"name": "few", "version": "0", "sources": sources, "second_opinion": True}
+    with pytest.raises(ValueError, match="second_opinion = false"):
+        CellTrainingRecipe.model_validate(values)

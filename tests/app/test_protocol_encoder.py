@@ -14,10 +14,12 @@ from hemascope.app.protocol_encoder import (
     labels_seen,
     shown_model,
     started_from,
+    types_seen,
 )
 from hemascope.core.cell import CellCrop
 from hemascope.core.errors import WeightsError
 from hemascope.core.provenance import ModelIdentity
+from hemascope.core.taxonomy import CellType
 from hemascope.core.units import Microns
 from hemascope.zoo.card import ModelCard, Origin, TrainingFacts
 from hemascope.zoo.contamination import Seen
@@ -92,6 +94,38 @@ def test_published_weights_answer_by_the_register() -> None:
     assert images_seen(published, "bccd") is Seen.YES
     assert labels_seen(published, PBC) is Seen.UNKNOWN
     assert images_seen(published, "cnmc2019_fold1_128") is Seen.NO
+
+
+def without(cell_type: CellType, *sets: str, start: str | None = None) -> ModelCard:
+    """Return the card of a classifier that was trained on ``sets`` without a type."""
+    model = card("cells", *sets, start=start)
+    model.training.recipe["sources"] = [{"data_set": name, "left_out": [cell_type.value]} for name in sets]
+    return model
+
+
+def test_a_type_left_out_of_every_set_was_never_seen() -> None:
+    chain = (without(CellType.BASOPHIL, PBC, "bccd"),)
+    assert types_seen(chain, CellType.BASOPHIL) is Seen.NO
+    assert types_seen(chain, CellType.MONOCYTE) is Seen.YES
+
+
+def test_a_type_is_seen_by_any_set_or_start_that_does_not_leave_it_out(tmp_path: Path) -> None:
+    once = without(CellType.BASOPHIL, PBC, "bccd")
+    del once.training.recipe["sources"][1]["left_out"]
+    assert types_seen((once,), CellType.BASOPHIL) is Seen.YES
+    assert types_seen((card("encoder", PBC),), CellType.BASOPHIL) is Seen.YES
+    first = write(tmp_path / "first", card("encoder", PBC))
+    later = without(CellType.BASOPHIL, PBC, start=first)
+    assert types_seen((later, *started_from(later)), CellType.BASOPHIL) is Seen.YES
+    lost = without(CellType.BASOPHIL, PBC, start=str(tmp_path / "gone"))
+    assert types_seen((lost,), CellType.BASOPHIL) is Seen.UNKNOWN
+
+
+def test_published_weights_saw_every_type_unless_they_saw_no_blood() -> None:
+    def published(name: str) -> ModelCard:
+        return card("", origin=Origin(name=name, url="", file="", revision="", sha256="", verified=False, terms=""))
+
+    assert types_seen((published("dinobloom_s"),), CellType.BASOPHIL) is Seen.YES
 
 
 class Graph:

@@ -24,7 +24,7 @@ from hemascope.recipes import CellTrainingRecipe, CropSource, FieldSource, Segme
 from hemascope.synth.write import write_smear
 from hemascope.train.augment import ColorJitter, affine_matrices, blur, degrade_optics, jitter_color, resample
 from hemascope.train.cells import train_cells
-from hemascope.train.crop_batches import LabeledCrops, draw_batch
+from hemascope.train.crop_batches import LabeledCrops, draw_batch, load_crops
 from hemascope.train.images import shift_range, to_input
 from hemascope.train.loop import SCORE, train_by_steps
 from hemascope.train.optimize import RunLog, cosine_rate
@@ -198,6 +198,37 @@ def test_a_finder_goes_from_recipe_to_graph(root: Path, tmp_path: Path) -> None:
     assert again == pytest.approx(heat, abs=1e-3)
     stored = {t.data_type for t in onnx.load(str(folder / "model.onnx")).graph.initializer}
     assert onnx.TensorProto.FLOAT16 in stored
+
+
+def test_a_type_left_out_is_never_loaded(crops: Path) -> None:
+    source = CropSource.model_validate({"data_set": "pbc_acevedo_128", "left_out": ["basophil"]})
+    basophil = list(CellType).index(CellType.BASOPHIL)
+    for split in ("train", "val"):
+        every = load_crops(CropSource(data_set="pbc_acevedo_128"), crops, split, cell_recipe(1)).labels
+        few = load_crops(source, crops, split, cell_recipe(1)).labels
+        assert (every == basophil).any()
+        assert np.array_equal(few, every[every != basophil])
+
+
+def test_a_type_left_out_of_fields_is_never_loaded(root: Path) -> None:
+    source = CropSource.model_validate({"data_set": "synthetic", "mpp": 0.2, "left_out": ["basophil"]})
+    every = load_crops(CropSource(data_set="synthetic", mpp=0.2), root, "train", cell_recipe(1)).labels
+    basophil = list(CellType).index(CellType.BASOPHIL)
+    assert (every == basophil).any()
+    assert np.array_equal(load_crops(source, root, "train", cell_recipe(1)).labels, every[every != basophil])
+
+
+@pytest.mark.slow
+def test_a_model_says_what_was_left_out(crops: Path, tmp_path: Path) -> None:
+    recipe = cell_recipe(2, sources=({"data_set": "pbc_acevedo_128", "left_out": ["basophil"]},))
+    model = train_cell_classifier(recipe, crops, tmp_path / "run", None, "a test", ignore)
+    card = read_card(model)
+    assert card.spec["left_out"] == ["basophil"]
+    assert card.training.recipe["sources"][0]["left_out"] == ["basophil"]
+    facts = card.training.data["pbc_acevedo_128"]
+    assert (facts["images"], facts["left_out"]) == ("70", "basophil")
+    assert "smudge cells, basophils (none were seen" in (model / "README.md").read_text("utf-8")
+    assert load_file(model / "model.safetensors")["anomaly.centers"].shape[0] == 7
 
 
 def test_a_set_without_typed_cells_is_said(root: Path, tmp_path: Path) -> None:

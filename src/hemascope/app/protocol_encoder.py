@@ -16,6 +16,7 @@ from hemascope.core.cell import CellCrop
 from hemascope.core.errors import WeightsError
 from hemascope.core.ports import Encoder, TensorGraph
 from hemascope.core.provenance import ModelIdentity
+from hemascope.core.taxonomy import CellType
 from hemascope.zoo.card import CARD_FILE, ModelCard, read_card
 from hemascope.zoo.contamination import SOURCES, Seen, card_sources
 from hemascope.zoo.registry import has_seen
@@ -55,6 +56,8 @@ class ProtocolEncoder:
         Crops to embeddings and logits.
     images_seen, labels_seen
         Data set to whether training saw an image, or a label, of it.
+    types_seen
+        Type to whether training saw any cell of it, of whatever set, labeled or not.
     """
 
     name: str
@@ -64,6 +67,7 @@ class ProtocolEncoder:
     answer: Callable[[Sequence[CellCrop]], CropAnswers]
     images_seen: Callable[[str], Seen]
     labels_seen: Callable[[str], Seen]
+    types_seen: Callable[[CellType], Seen] = lambda _: Seen.UNKNOWN
 
     def answer_cells(
         self,
@@ -109,6 +113,7 @@ def bare_encoder(encoder: Encoder) -> ProtocolEncoder:
         answer=crop_answers(encoder),
         images_seen=lambda _: Seen.NO,
         labels_seen=lambda _: Seen.NO,
+        types_seen=lambda _: Seen.NO,
     )
 
 
@@ -135,6 +140,7 @@ def card_encoder(name: str, encoder: Encoder, card: ModelCard, cards: Sequence[M
         answer=crop_answers(encoder),
         images_seen=lambda data_set: images_seen((card, *cards), data_set),
         labels_seen=lambda data_set: labels_seen((card, *cards), data_set),
+        types_seen=lambda cell_type: types_seen((card, *cards), cell_type),
     )
 
 
@@ -171,6 +177,7 @@ def classifier_encoder(
         answer=answer,
         images_seen=lambda data_set: images_seen((card, *cards), data_set),
         labels_seen=lambda data_set: labels_seen((card, *cards), data_set),
+        types_seen=lambda cell_type: types_seen((card, *cards), cell_type),
     )
 
 
@@ -215,6 +222,31 @@ def labels_seen(cards: Sequence[ModelCard], data_set: str) -> Seen:
                 images_seen(cards[place:], data_set) if place + 1 == len(cards) else _own_labels(card, data_set)
             )
     return _worst(answers)
+
+
+def types_seen(cards: Sequence[ModelCard], cell_type: CellType) -> Seen:
+    """Return whether any training in a chain may have seen a cell of a type, labeled or not.
+
+    A training by a recipe of ours saw every type that it does not leave out of each of its data sets. Published weights
+    are of no use here where they saw any blood: their makers leave no type out.
+    """
+    answers = []
+    for place, card in enumerate(cards):
+        if card.origin is not None:
+            answers.append(_worst([has_seen(card, data_set) for data_set in SOURCES]))
+        elif any(cell_type.value not in left_out for left_out in _left_out(card)):
+            answers.append(Seen.YES)
+        else:
+            breaks_off = place + 1 == len(cards) and card.training.recipe.get("start")
+            answers.append(Seen.UNKNOWN if breaks_off else Seen.NO)
+    return _worst(answers)
+
+
+def _left_out(card: ModelCard) -> list[Sequence[str]]:
+    """Return, for every data set of a training, the types it left out."""
+    sources = card.training.recipe.get("sources") or []
+    told = {source["data_set"]: source.get("left_out", ()) for source in sources}
+    return [told.get(data_set, ()) for data_set in card.training.data]
 
 
 def _own_labels(card: ModelCard, data_set: str) -> Seen:

@@ -58,7 +58,10 @@ def augmented_embeddings(
 
 
 def fit_anomaly_head(
-    embeddings: NDArray[np.float32], labels: NDArray[np.int64], weights: NDArray[np.float64]
+    embeddings: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    left_out: Sequence[CellType] = (),
 ) -> MahalanobisHead:
     """Return the head for class means and the shared, shrunk within-class covariance.
 
@@ -68,19 +71,21 @@ def fit_anomaly_head(
         N x D and N.
     weights
         N, positive: how often each was seen in training.
+    left_out
+        Types that the recipe left out: they have no center.
 
     Raises
     ------
     DataSetError
-        If a type is missing.
+        If another type is missing.
     """
     values = embeddings.astype(np.float64)
-    missing = [cell_type.value for index, cell_type in enumerate(CellType) if not (labels == index).any()]
+    classes = [index for index, cell_type in enumerate(CellType) if cell_type not in left_out]
+    missing = [list(CellType)[c].value for c in classes if not (labels == c).any()]
     if missing:
         raise DataSetError(f"the training splits hold no {', '.join(missing)}; add a data set to the recipe that does")
-    classes = range(len(CellType))
     means = np.stack([np.average(values[labels == c], axis=0, weights=weights[labels == c]) for c in classes])
-    centered = values - means[labels]
+    centered = values - means[np.searchsorted(classes, labels)]
     covariance = (centered * weights[:, None]).T @ centered / weights.sum()
     identity = np.eye(len(covariance)) * np.trace(covariance) / len(covariance)
     whitening = np.linalg.cholesky(np.linalg.inv((1 - SHRINKAGE) * covariance + SHRINKAGE * identity))
@@ -133,6 +138,7 @@ def ship_cells(recipe: CellTrainingRecipe, root: Path, net: CellEncoder, folder:
         "anomaly_threshold": anomaly_threshold(shipped.anomaly, [out.embeddings for out in outputs]),
         **encoder_facts(net, recipe.crop_px, recipe.crop_um),
         **({"second_opinion": opinion.spec()} if opinion else {}),
+        **({"left_out": [cell_type.value for cell_type in recipe.left_out()]} if recipe.left_out() else {}),
     }
     figures = _figures(validation, told, temperature)
     card = new_card("classify", recipe, spec=spec, figures=figures, command=command, root=root)
@@ -153,7 +159,7 @@ def _with_distance(
     mpp = recipe.crop_um / recipe.crop_px
     augment = augment_by(recipe.augmentation, mpp)
     seen = np.concatenate([augmented_embeddings(net, crops, augment, recipe.seed) for crops in train])
-    head = fit_anomaly_head(seen, np.concatenate([crops.labels for crops in train]), weights)
+    head = fit_anomaly_head(seen, np.concatenate([crops.labels for crops in train]), weights, recipe.left_out())
     round_weights(head)
     return ShippedCellNet(net, head, CENTER_UM / mpp, EDGE_UM / mpp).eval()
 
@@ -184,6 +190,7 @@ def _figures(
 def describe_classifier(card: ModelCard) -> str:
     """Return the card for readers, in the style of Hugging Face model cards."""
     figures = "\n".join(f"| {name} | {value:.4g} |" for name, value in card.validation.items())
+    absent = "".join(f", {name.replace('_', ' ')}s" for name in card.spec.get("left_out", []))
     return f"""---
 license: apache-2.0
 library_name: hemascope
@@ -197,8 +204,8 @@ eight groups of the PBC set. Logits, an embedding, and the distance from everyth
 handcrafted descriptors lie among those of the first training source, the logits of a linear classifier of them are
 added. Research use only.
 
-**Not for**: diagnosis; blasts, abnormal lymphocytes, plasma cells, smudge cells (none were seen in training: they
-should come out unidentified, but may not); stains other than Romanowsky.
+**Not for**: diagnosis; blasts, abnormal lymphocytes, plasma cells, smudge cells{absent} (none were seen in training:
+they should come out unidentified, but may not); stains other than Romanowsky.
 
 {describe_data(card)}
 
