@@ -30,7 +30,7 @@ def test_the_map_lies_where_the_nucleus_grew(painted: tuple[MixtureDenoiser, np.
     overlaps, pointed = [], []
     for cell in range(CELLS):
         true = np.abs(changed[cell] - plain[cell]).max(axis=0)
-        change = change_map(denoiser, plain[cell], 0, 1, still(draw_pairs(denoiser, 16, cell)))
+        change = change_map(denoiser, plain[cell], 0, 1, still(draw_pairs(denoiser, 32, cell)))
         marked = beyond_chance(change, INSIDE, least=0.04)
         overlaps.append((marked & (true > 0.08)).sum() / (marked | (true > 0.08)).sum())
         place = np.unravel_index(np.argmax(np.abs(change.mean).max(axis=0)), INSIDE.shape)
@@ -45,7 +45,7 @@ def test_the_change_at_its_place_does_more_than_elsewhere(
 ) -> None:
     denoiser, plain, _ = painted
     for cell in range(3):
-        change = change_map(denoiser, plain[cell], 0, 1, still(draw_pairs(denoiser, 16, cell)))
+        change = change_map(denoiser, plain[cell], 0, 1, still(draw_pairs(denoiser, 32, cell)))
         marked = beyond_chance(change, INSIDE, least=0.04)
         found = measure_faithfulness(denoiser, plain[cell], (0, 1), change, marked, still(draw_pairs(denoiser, 8, 99)))
         assert found.marked > max(found.moved, found.elsewhere)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from hemascope.app.explain_cells import AskedCell, Explainer, cell_regions
 from hemascope.cells.crop import crop_cell
@@ -19,8 +16,37 @@ from hemascope.core.units import Microns
 Size = tuple[int, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a cell that is taken for a type.
+
+    Attributes
+    ----------
+    toward
+        Types that it could be, asked of every cell that is taken for another.
+    second
+        Whether its second likeliest type is asked about, before those.
+    """
+
+    toward: tuple[CellType, ...] = ()
+    second: bool = True
+
+    def of(self, prediction: CellPrediction) -> tuple[CellType, tuple[CellType, ...], float]:
+        """Return the likeliest type of a nucleated cell, the types asked about, and the least gap between them.
+
+        The gap is that of their probabilities; 1 where nothing is asked.
+        """
+        order = list(CellType)
+        shares = {cell_type: float(prediction.probabilities[order.index(cell_type)]) for cell_type in order}
+        ranked = sorted(NUCLEATED_TYPES, key=lambda cell_type: -shares[cell_type])
+        best = ranked[0]
+        asked = (*((ranked[1],) if self.second else ()), *(named for named in self.toward if named is not best))
+        gap = min((shares[best] - shares[target] for target in asked), default=1.0)
+        return best, tuple(dict.fromkeys(asked)), gap
+
+
 class ClosestCells:
-    """Keeps ``count`` cells with what is asked of each: its second likeliest type, and those named.
+    """Keeps the ``count`` cells whose type is closest to one that is asked about.
 
     Cells that the border cuts, cells of fields that failed quality control and cells taken for a platelet are left out.
 
@@ -28,15 +54,15 @@ class ClosestCells:
     ----------
     count
         Most cells to keep.
-    toward
-        Types asked about besides, of every cell that is taken for another.
+    question
+        What is asked of each.
     denoiser_size, classifier_size
         Side in pixels and width in um of the crops that both take.
     """
 
-    def __init__(self, count: int, toward: Sequence[CellType], denoiser_size: Size, classifier_size: Size) -> None:
+    def __init__(self, count: int, question: Question, denoiser_size: Size, classifier_size: Size) -> None:
         self._count = count
-        self._toward = tuple(toward)
+        self._question = question
         self._sizes = denoiser_size, classifier_size
         self._kept: list[tuple[tuple[float, int, int], AskedCell]] = []
         self._fields = 0
@@ -47,33 +73,39 @@ class ClosestCells:
         if result.verdict.status is QcStatus.FAIL:
             return
         for number, cell in enumerate(result.cells):
-            if cell.cell.kind is not CellKind.WHITE_CELL or cell.cell.touches_border or cell.prediction is None:
+            prediction = cell.prediction
+            if not _is_askable(cell) or prediction is None:
                 continue
-            best, second, margin = two_likeliest(cell.prediction)
-            place = (-margin, -self._fields, -number)  # the first of the heap is the least close
-            if cell.prediction.most_likely is CellType.PLATELET:
+            best, asked, gap = self._question.of(prediction)
+            place = (-gap, -self._fields, -number)  # the first of the heap is the least close
+            if not asked:
                 continue
             if len(self._kept) < self._count:
-                heapq.heappush(self._kept, (place, self._asked(result, cell, best, second)))
+                heapq.heappush(self._kept, (place, self._asked(result, cell, best, asked)))
             elif self._kept and place > self._kept[0][0]:
-                heapq.heapreplace(self._kept, (place, self._asked(result, cell, best, second)))
+                heapq.heapreplace(self._kept, (place, self._asked(result, cell, best, asked)))
 
     def cells(self) -> list[AskedCell]:
         """Return the cells kept, the closest first."""
         return [cell for _, cell in sorted(self._kept, key=lambda kept: kept[0], reverse=True)]
 
-    def _asked(self, result: FieldResult, cell: CellResult, best: CellType, second: CellType) -> AskedCell:
+    def _asked(self, result: FieldResult, cell: CellResult, best: CellType, targets: tuple[CellType, ...]) -> AskedCell:
         (side, width), (classifier_side, classifier_width) = self._sizes
         scale = result.field.scale
         if scale is None:
             raise ValueError(f"{result.field.id}: explaining cells needs the scale of their field")
         return AskedCell(
             current=best,
-            targets=tuple(dict.fromkeys((second, *(named for named in self._toward if named is not best)))),
+            targets=targets,
             crop=crop_cell(result.field, cell.cell, side, Microns(width)),
             classifier_crop=crop_cell(result.field, cell.cell, classifier_side, Microns(classifier_width)),
             regions=cell_regions(cell.cell, scale.mpp, side, width),
         )
+
+
+def _is_askable(cell: CellResult) -> bool:
+    whole = cell.cell.kind is CellKind.WHITE_CELL and not cell.cell.touches_border
+    return whole and cell.prediction is not None and cell.prediction.most_likely is not CellType.PLATELET
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +117,9 @@ class Explaining:
     explainer
         Explains them.
     count
-        How many, those whose two likeliest types are closest.
-    toward
-        Types asked about besides the second likeliest.
+        How many, those whose type is closest to one that is asked about.
+    question
+        What is asked of each.
 
     Raises
     ------
@@ -97,21 +129,13 @@ class Explaining:
 
     explainer: Explainer
     count: int
-    toward: tuple[CellType, ...] = ()
+    question: Question = Question()
 
     def __post_init__(self) -> None:
-        for cell_type in self.toward:  # before hours of work, not after
+        for cell_type in self.question.toward:  # before hours of work, not after
             self.explainer.number_of(cell_type)
 
     def closest(self) -> ClosestCells:
         """Return what keeps them, empty."""
         sizes = self.explainer.denoiser.crop_size, self.explainer.classifier.crop_size
-        return ClosestCells(self.count, self.toward, *sizes)
-
-
-def two_likeliest(prediction: CellPrediction) -> tuple[CellType, CellType, float]:
-    """Return the two likeliest types that a nucleated cell can have, and the difference of their probabilities."""
-    order = list(CellType)
-    shares = np.array([prediction.probabilities[order.index(cell_type)] for cell_type in NUCLEATED_TYPES])
-    best, second = np.argsort(-shares, kind="stable")[:2]
-    return NUCLEATED_TYPES[best], NUCLEATED_TYPES[second], float(shares[best] - shares[second])
+        return ClosestCells(self.count, self.question, *sizes)

@@ -49,7 +49,6 @@ def _p_values(change: ChangeMap, least: float) -> NDArray[np.float64]:
 
     size = np.abs(change.mean)
     error = np.where(change.error > 0, change.error, 1.0)
-    freedom = change.pairs - 1
-    tails = stdtr(freedom, (least - size) / error) + stdtr(freedom, (-least - size) / error)
+    tails = stdtr(change.freedom, (least - size) / error) + stdtr(change.freedom, (-least - size) / error)
     exact = np.where(size > least, 0.0, 1.0)
     return np.asarray(np.where(change.error > 0, np.clip(tails, 0, 1), exact), np.float64)
