@@ -13,6 +13,7 @@ from hemascope.recipes import (
     CellTrainingRecipe,
     DenoiserTrainingRecipe,
     EncoderTrainingRecipe,
+    LatentTrainingRecipe,
     Recipe,
     RedCellTrainingRecipe,
     SegmenterTrainingRecipe,
@@ -95,6 +96,41 @@ def train_image_denoiser(
     draw_curves(folder)
     model = out or folder / "model"
     ship_denoiser(recipe, root, net, folder, model, command)
+    return model
+
+
+def train_latent_denoiser(
+    recipe: LatentTrainingRecipe,
+    data: Path | None,
+    run: Path | None,
+    out: Path | None,
+    command: str,
+    on_step: OnStep,
+    device: str = "cpu",
+) -> Path:
+    """Train the latent diffusion and pack it; parameters and errors as ``train_cell_classifier``.
+
+    Parameters
+    ----------
+    device
+        Of torch, such as ``cuda``; not of the recipe, because it does not say what is learned.
+
+    Raises
+    ------
+    WeightsError
+        If the weights it starts from cannot be loaded.
+    """
+    need_torch("training a latent diffusion")
+    from hemascope.train.curves import draw_curves
+    from hemascope.train.latent_model import check_device, ship_latent
+    from hemascope.train.latent_training import train_latent
+
+    check_device(device)
+    root, folder = data_root(data), start_run(run, recipe, recipe.name)
+    networks = train_latent(recipe, root, folder, on_step, device=device)
+    draw_curves(folder)
+    model = out or folder / "model"
+    ship_latent(recipe, root, networks, folder, model, command)
     return model
 
 

@@ -107,6 +107,35 @@ def denoiser(
     typer.echo(str(model))
 
 
+@app.command("latent")
+def latent(
+    recipe: RecipePath,
+    data: DataFolder = None,
+    run: RunFolder = None,
+    out: OutFolder = None,
+    device: Annotated[
+        str, typer.Option("--device", metavar="NAME", help="Device of torch: cpu, or cuda for the full size.")
+    ] = "cpu",
+    quiet: Quiet = False,
+) -> None:
+    """Train the latent diffusion (Stable Diffusion 1.5): resumes from the newest checkpoint, then packs the model."""
+    from hemascope.app.training import train_latent_denoiser
+    from hemascope.recipes import LatentTrainingRecipe, load_recipe
+
+    resolved = load_recipe(recipe, LatentTrainingRecipe)
+    with progress_bar("training a latent diffusion", resolved.steps, quiet=quiet) as bar:
+        model = train_latent_denoiser(
+            resolved,
+            data,
+            run,
+            out,
+            f"hemascope train latent {recipe}",
+            lambda s, _, loss: bar.move_to(s, f"loss {loss:.3f}"),
+            device,
+        )
+    typer.echo(str(model))
+
+
 @app.command("red-cells")
 def red_cells(
     recipe: RecipePath,
