@@ -86,9 +86,9 @@ class AnytimeRule:
     """Gives a class up when the evidence that the leader is better would mislead no more often than stated.
 
     The evidence is an e-process for t-tests (``stats.confidence_sequence.log_t_evidence``), which may be looked at
-    after every observation; the error is shared among the K - 1 rivals of the best class. So the chance that the best class
-    is ever given up, over all looks and classes, is at most ``error``: exactly where differences between classes are
-    Gaussian, nearly where they are symmetric, and not where they are very skewed.
+    after every observation; the error is shared among the K - 1 rivals of the best class. So the chance that the best
+    class is ever given up, over all looks and classes, is at most ``error``: exactly where differences between classes
+    are Gaussian, nearly where they are symmetric, and not where they are very skewed.
 
     Attributes
     ----------
