@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -93,11 +95,9 @@ def test_the_threshold_spends_the_budget_and_no_more() -> None:
     sure = np.array([0.5, 0.6, 0.6, 0.8, 0.9])
     log_probabilities = np.log(np.stack([sure, 1 - sure], axis=1))
     passes = np.array([10, 20, 20, 40, 60])
-    assert choose_threshold(log_probabilities, passes, 0) == pytest.approx(0.5)
+    assert choose_threshold(log_probabilities, passes, 0) == 0.0
     assert choose_threshold(log_probabilities, passes, 2) == pytest.approx(0.6)
-    assert choose_threshold(log_probabilities, passes, 6) == pytest.approx(
-        0.6
-    )  # only one of the equal two is affordable
+    assert choose_threshold(log_probabilities, passes, 6) == pytest.approx(0.6)  # equal cells only together
     assert choose_threshold(log_probabilities, passes, 10) == pytest.approx(0.8)
     assert choose_threshold(log_probabilities, passes, 29.9) == pytest.approx(0.9)
     assert choose_threshold(log_probabilities, passes, 30) > 1
@@ -119,7 +119,7 @@ def test_more_passes_buy_accuracy_where_the_denoiser_knows_more() -> None:
     points = budget_curve(validation, tested, [0.0, 5.0, 20.0, 1e6])
     assert points[0].passes == points[0].passed_on == 0
     assert points[0].accuracy == pytest.approx((tested.first.argmax(axis=1) == tested.labels).mean())
-    assert all(a.accuracy < b.accuracy for a, b in zip(points[:2], points[1:3], strict=True))
+    assert all(a.accuracy < b.accuracy for a, b in pairwise(points[:3]))
     assert points[-1].accuracy > points[0].accuracy + 0.1
     assert points[-1].passed_on == 1
     assert points[1].passes == pytest.approx(5.0, rel=0.15)
