@@ -8,6 +8,7 @@ from hemascope.app.conformal_tables import conformal_tables
 from hemascope.app.leukemia_table import leukemia_tables
 from hemascope.app.plain_table import NONE, Document, Figures, PlainTable
 from hemascope.app.protocol_tables import PROTOCOL_TABLES
+from hemascope.app.synthetic_tables import synthetic_tables
 from hemascope.core.taxonomy import DISPLAY_NAMES, UNIDENTIFIED, CellKind, CellType, RedCellType
 
 _MEMORY = ("settled", "end", "growth", "peak")
@@ -333,4 +334,5 @@ _TABLES: Mapping[str, Callable[[Document], tuple[PlainTable, ...]]] = {
     **PROTOCOL_TABLES,
     "leukemia": leukemia_tables,
     "conformal": conformal_tables,
+    "synthetic": synthetic_tables,
 }
