@@ -15,8 +15,11 @@ from hemascope.core.ports import ConditionalDenoiser
 Samples = NDArray[np.float32] | Callable[[int], NDArray[np.float32]]
 """N samples, or a function that gives them for the number of a view."""
 
-ROW_NUMBERS = 1 << 20
-"""Numbers in one call of a denoiser, by default: 4 MB as float32, so that they stay near the processor."""
+ROW_NUMBERS = 1 << 17
+"""Numbers in one call of a denoiser, by default: half a MB as float32, so that they stay near the processor."""
+
+LEAST_ROWS = 64
+"""Rows in one call of a denoiser at least, by default, however large a sample is."""
 
 KEPT_VIEWS = 16
 """Views of which samples are kept while trials go on; more are made again when they are needed."""
@@ -150,7 +153,7 @@ def class_errors(
     alive
         N x K, whether a class of a cell is asked for; None for all. The others' errors are NaN, and cost nothing.
     rows
-        Rows in one call of the denoiser; None for about ``ROW_NUMBERS`` numbers.
+        Rows in one call of the denoiser; None for about ``ROW_NUMBERS`` numbers and at least ``LEAST_ROWS`` rows.
 
     Raises
     ------
@@ -165,7 +168,7 @@ def class_errors(
         raise ValueError(f"{cell_count} cells and {len(asked)} classes need one mark each, not {wanted.shape}")
     errors = np.full((cell_count, len(asked), len(trials)), np.nan)
     cells, places = np.nonzero(wanted)
-    most = rows or max(1, ROW_NUMBERS // int(np.prod(denoiser.sample_shape)))
+    most = rows or max(LEAST_ROWS, ROW_NUMBERS // int(np.prod(denoiser.sample_shape)))
     root = np.sqrt(denoiser.mask / denoiser.mask.sum(dtype=np.float64)).astype(np.float32)
     at_once = max(1, most // max(1, len(cells)))
     for first in range(0, len(trials), at_once):
