@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hemascope.app.analyzer import Analyzer, EstimateScale
+from hemascope.app.judge_cells import Judging
 from hemascope.core.errors import MissingExtraError, RecipeError, WeightsError
 from hemascope.core.ports import (
     AttributeTeller,
     CellClassifier,
     CellDenoiser,
+    CellJudge,
     Encoder,
     RedCellClassifier,
     ResultSink,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from hemascope.app.bench_request import BenchmarkParts
     from hemascope.app.closest_cells import Explaining
     from hemascope.app.protocol_encoder import ProtocolEncoder
+    from hemascope.app.shared_encoders import SharedEncoders
     from hemascope.app.synthesize import Generator
     from hemascope.classify.second_opinion import SecondOpinion
     from hemascope.core.report import SmearReport
@@ -259,8 +262,19 @@ def build_segmenter(name: str, settings: Settings | None = None) -> Segmenter:
     return SEGMENTERS[name](settings or read_settings())
 
 
-def build_classifier(prior: Prior | str, recipe: AnalysisRecipe | None = None) -> CellClassifier:
+def build_classifier(
+    prior: Prior | str, recipe: AnalysisRecipe | None = None, *, shared: SharedEncoders | None = None
+) -> CellClassifier:
     """Return the shipped classifier under a prior.
+
+    Parameters
+    ----------
+    prior
+        A prior, or its name.
+    recipe
+        When not to decide; the default one where None.
+    shared
+        What other parts of the same analysis ask too; None for parts of its own.
 
     Raises
     ------
@@ -294,11 +308,12 @@ def build_classifier(prior: Prior | str, recipe: AnalysisRecipe | None = None) -
         conformal=conformal,
     )
     thresholds = Thresholds(recipe.min_confidence, recipe.max_anomaly)
-    graph = OnnxGraph(folder, card, read_settings().threads)
-    return NetworkClassifier(graph, spec, shares, thresholds, _second_opinion(folder, card))
+    graph = shared.graph(folder) if shared else OnnxGraph(folder, card, read_settings().threads)
+    opinion = _second_opinion(folder, card, shared.named("descriptors") if shared else None)
+    return NetworkClassifier(graph, spec, shares, thresholds, opinion)
 
 
-def _second_opinion(folder: Path, card: ModelCard) -> SecondOpinion | None:
+def _second_opinion(folder: Path, card: ModelCard, encoder: Encoder | None = None) -> SecondOpinion | None:
     """Return the second opinion of a cell classifier, or None where its card states none."""
     from hemascope.classify.second_opinion import OPINION_FILE, read_second_opinion
     from hemascope.embed.descriptor_encoder import DescriptorEncoder
@@ -309,7 +324,7 @@ def _second_opinion(folder: Path, card: ModelCard) -> SecondOpinion | None:
         return None
     path = folder / OPINION_FILE
     tensors = tensors_from_bytes(verified_bytes(path, card.files.get(OPINION_FILE, "")), str(path))
-    return read_second_opinion(card.spec["second_opinion"], tensors, DescriptorEncoder())
+    return read_second_opinion(card.spec["second_opinion"], tensors, encoder or DescriptorEncoder())
 
 
 def build_encoder(
@@ -376,13 +391,60 @@ def red_cell_recipe() -> str:
     return read_card(shipped_folder(RED_CELL_CLASSIFIER)).training.recipe_sha256
 
 
-def build_attribute_teller(folder: Path | None = None) -> AttributeTeller | None:
+def build_cell_judge(folder: Path | None = None, *, shared: SharedEncoders | None = None) -> CellJudge | None:
+    """Return what says how well a generative model explains white cells.
+
+    Parameters
+    ----------
+    folder
+        A model folder with a denoiser of embeddings; the shipped one where None.
+    shared
+        What other parts of the same analysis ask too; None for encoders of its own.
+
+    Returns
+    -------
+    None where no folder is named and none ships.
+
+    Raises
+    ------
+    WeightsError
+        If the folder is damaged, or its encoders are not those it was trained on.
+    """
+    from hemascope.zoo.shipped import EMBEDDING_DENOISER, shipped_card, shipped_folder
+
+    if folder is None:
+        if shipped_card(EMBEDDING_DENOISER) is None:
+            return None
+        folder = shipped_folder(EMBEDDING_DENOISER)
+    from hemascope.app.embedding_judge import open_judge
+
+    return open_judge(folder, (shared or shared_encoders()).named, read_settings().threads)
+
+
+def shared_encoders(settings: Settings | None = None) -> SharedEncoders:
+    """Return the encoders of one analysis, each built when it is first asked for."""
+    from hemascope.app.shared_encoders import SharedEncoders
+    from hemascope.zoo.card import read_card
+    from hemascope.zoo.onnx_graph import OnnxGraph
+
+    settings = settings or read_settings()
+    return SharedEncoders(
+        lambda folder: OnnxGraph(folder, read_card(folder), settings.threads),
+        lambda name: build_encoder(name, settings),
+    )
+
+
+def build_attribute_teller(
+    folder: Path | None = None, *, shared: SharedEncoders | None = None
+) -> AttributeTeller | None:
     """Return what tells subtypes and attributes of white cells.
 
     Parameters
     ----------
     folder
         A model folder, as `hemascope train attributes` writes it; the shipped one where None.
+    shared
+        What other parts of the same analysis ask too; None for encoders of its own.
 
     Returns
     -------
@@ -402,9 +464,14 @@ def build_attribute_teller(folder: Path | None = None) -> AttributeTeller | None
         folder = shipped_folder(CELL_ATTRIBUTES)
     from hemascope.app.attribute_teller import HeadsTeller
     from hemascope.app.attribute_training import build_choice, open_attributes
+    from hemascope.app.protocol_encoder import bare_encoder
 
     card = read_card(folder)
-    encoders = build_choice(str(card.spec.get("encoder_choice")), build_protocol_encoder)
+    choice = str(card.spec.get("encoder_choice"))
+    if shared is None:
+        encoders = build_choice(choice, build_protocol_encoder)
+    else:
+        encoders = tuple(bare_encoder(shared.named(name)) for name in choice.split("+"))
     heads = open_attributes(folder, encoders)
     identity = ModelIdentity(card.name, card.version, card.files[TENSORS_FILE], "numpy-cpu-fp32", card.license)
     return HeadsTeller(encoders, heads, identity)
@@ -525,17 +592,27 @@ def build_analyzer(
     settings = read_settings()
     if outlines is not None:
         return _with_outlines(build_analyzer(override(recipe, segmenter="classical"), mpp=mpp), outlines)
+    shared = shared_encoders(settings)
     return Analyzer(
         reader=RasterReader(max_pixels=settings.max_pixels),
         segmenter=build_segmenter(recipe.segmenter, settings),
-        classifier=build_classifier(recipe.prior, recipe),
+        classifier=build_classifier(recipe.prior, recipe, shared=shared),
         judge=assess,
         scale=Scale(mpp, ScaleSource.STATED) if mpp is not None else None,
         scale_sample=recipe.scale_sample,
         red_cells=build_red_cell_classifier(settings) if recipe.red_cells else None,
-        attributes=build_attribute_teller() if recipe.attributes else None,
+        attributes=build_attribute_teller(shared=shared) if recipe.attributes else None,
+        generative=_judging(recipe, shared),
         estimate=_scale_estimate(recipe.segmenter, settings),
     )
+
+
+def _judging(recipe: AnalysisRecipe, shared: SharedEncoders) -> Judging | None:
+    """Return what judges cells and what follows; None where the recipe asks for none, or none ships."""
+    judge = None if recipe.generative == "off" else build_cell_judge(shared=shared)
+    if judge is None:
+        return None
+    return Judging(judge, recipe.generative_abstention, recipe.max_anomaly, recipe.generative)
 
 
 def _scale_estimate(segmenter: str, settings: Settings) -> EstimateScale:
@@ -676,7 +753,7 @@ def _fold_analyzers(runs: Path) -> dict[Fold, Analyzer]:
     if missing or not trained:
         wanted = ", ".join(missing) or "every fold"
         raise RecipeError(f"{runs}: run `hemascope train segmenter RECIPE --fold` for {wanted} first")
-    plain = build_analyzer(override(AnalysisRecipe(), red_cells=False, attributes=False))
+    plain = build_analyzer(override(AnalysisRecipe(), red_cells=False, attributes=False, generative="off"))
     analyzers = {fold: replace(plain, segmenter=folder_segmenter(folder)) for folder, fold in trained.items()}
     return dict(sorted(analyzers.items(), key=lambda item: item[0].index))
 

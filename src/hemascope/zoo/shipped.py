@@ -13,6 +13,7 @@ FINDER = "finder"
 CELL_CLASSIFIER = "cell_classifier"
 RED_CELL_CLASSIFIER = "red_cell_classifier"
 CELL_ATTRIBUTES = "cell_attributes"
+EMBEDDING_DENOISER = "embedding_denoiser"
 PIXEL_DENOISER = "pixel_denoiser"
 
 
