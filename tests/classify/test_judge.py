@@ -61,7 +61,8 @@ def test_each_cell_is_told_by_its_own_center(judge: EmbeddingJudge) -> None:
     crops, predictions = painted_cells((SIZE,))
     found = judge.judge(crops, predictions)
     assert [one.cell_type for one in found] == list(CellType)
-    assert all(one.confidence > 0.5 for one in found)
+    scores = np.array([one.zeta for one in found])
+    assert [one.confidence for one in found] == CALIBRATION.confidence(scores).tolist()
     # All centers are explained equally well: by the noise alone.
     assert max(one.anomaly for one in found) - min(one.anomaly for one in found) < 1e-4
     assert {one.passes for one in found} == {32 * 8}
