@@ -597,6 +597,34 @@ class LatentTrainingRecipe(TrainingRecipe):
         return self
 
 
+class EmbeddingDenoiserRecipe(EarlyStoppingRecipe):
+    """How the denoiser of embeddings is trained (`hemascope train embedding-denoiser RECIPE`).
+
+    Attributes
+    ----------
+    data_set
+        Cells to learn from: its train split is learned from, its val split chooses and calibrates.
+    encoders
+        Encoders by name or folder, those that stand side by side joined by ``+``; ``.looks`` after a name for the mean
+        over four ways a crop can lie.
+    shrinkages
+        Shares of the identity in the covariance within classes that validation chooses from.
+    width, blocks, dropout
+        Of the network that learns what Gaussian classes leave unexplained.
+    trials
+        Passes a class that the calibration is made for, and that answer in ``hemascope analyze``; even.
+    """
+
+    kind: Literal["embedding_denoiser"] = "embedding_denoiser"
+    data_set: str = "pbc_acevedo_128"
+    encoders: str
+    shrinkages: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)] = (0.03, 0.1, 0.3)
+    width: Count = 384
+    blocks: Count = 2
+    dropout: Share = 0.2
+    trials: Annotated[int, Field(gt=0, multiple_of=2)] = 32
+
+
 class RedCellTrainingRecipe(CropTrainingRecipe, EarlyStoppingRecipe):
     """How the red cell classifier is trained (`hemascope train red-cells RECIPE`).
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from hemascope.app.protocol_encoder import ProtocolEncoder
     from hemascope.app.shared_encoders import SharedEncoders
     from hemascope.app.synthesize import Generator
+    from hemascope.classify.second_look import SecondLook
     from hemascope.classify.second_opinion import SecondOpinion
     from hemascope.core.report import SmearReport
     from hemascope.data.folds import Fold
@@ -310,7 +311,16 @@ def build_classifier(
     thresholds = Thresholds(recipe.min_confidence, recipe.max_anomaly)
     graph = shared.graph(folder) if shared else OnnxGraph(folder, card, read_settings().threads)
     opinion = _second_opinion(folder, card, shared.named("descriptors") if shared else None)
-    return NetworkClassifier(graph, spec, shares, thresholds, opinion)
+    second_look = _second_look(shared) if shared and recipe.generative == "cascade" else None
+    return NetworkClassifier(graph, spec, shares, thresholds, opinion, second_look)
+
+
+def _second_look(shared: SharedEncoders) -> SecondLook:
+    """Return what the shipped denoiser of embeddings says of cells that the classifier is unsure of."""
+    from hemascope.app.embedding_judge import open_second_look
+    from hemascope.zoo.shipped import EMBEDDING_DENOISER, shipped_folder
+
+    return open_second_look(shipped_folder(EMBEDDING_DENOISER), shared.named, read_settings().threads)
 
 
 def _second_opinion(folder: Path, card: ModelCard, encoder: Encoder | None = None) -> SecondOpinion | None:
@@ -335,7 +345,8 @@ def build_encoder(
     Parameters
     ----------
     name
-        Such as ``dinobloom_s``, or the path of a model folder; ``descriptors`` for handcrafted ones.
+        Such as ``dinobloom_s``, or the path of a model folder; ``descriptors`` for handcrafted ones. With ``.looks``
+        after it, the mean over four ways the crop can lie.
     settings
         Where pulled models lie, and threads; from the environment where None.
     backend, precision
@@ -352,8 +363,11 @@ def build_encoder(
     """
     from hemascope.embed.descriptor_encoder import DescriptorEncoder
     from hemascope.embed.graph_encoder import GraphEncoder, read_encoder_spec
+    from hemascope.embed.looks import SUFFIX, LooksEncoder
     from hemascope.zoo.installed import encoder_folder
 
+    if name.endswith(SUFFIX):
+        return LooksEncoder(build_encoder(name.removesuffix(SUFFIX), settings, backend, precision))
     if name == "descriptors":
         if (backend, precision) != ("onnxruntime", "fp32"):
             raise RecipeError("the encoder 'descriptors' runs no network: leave out its backend and precision")
@@ -693,6 +707,7 @@ def build_protocol_encoder(name: str) -> ProtocolEncoder:
     """
     from hemascope.app.protocol_encoder import bare_encoder, card_encoder, classifier_encoder, shown_model, started_from
     from hemascope.embed.descriptor_encoder import DescriptorEncoder
+    from hemascope.embed.looks import SUFFIX
     from hemascope.zoo.card import read_card
     from hemascope.zoo.installed import encoder_folder
     from hemascope.zoo.onnx_graph import OnnxGraph
@@ -706,7 +721,7 @@ def build_protocol_encoder(name: str) -> ProtocolEncoder:
             graph = OnnxGraph(Path(name), card, settings.threads)
             opinion = _second_opinion(Path(name), card)
             return classifier_encoder(shown_model(name), graph, card, started_from(card), opinion)
-    _, card = encoder_folder(name, settings.models)
+    _, card = encoder_folder(name.removesuffix(SUFFIX), settings.models)
     return card_encoder(shown_model(name), build_encoder(name, settings), card, started_from(card))
 
 

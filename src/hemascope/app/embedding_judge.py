@@ -6,24 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hemascope.classify.diffusion.classifier import DiffusionClassifier
 from hemascope.classify.diffusion.elimination import NoElimination
 from hemascope.classify.diffusion.trials import draw_trials
 from hemascope.classify.diffusion.weighting import TimestepWeighting, weighting_from
 from hemascope.classify.judge import EmbeddingJudge, JudgeCalibration, read_calibration
+from hemascope.classify.second_look import SecondLook, read_second_look
 from hemascope.core.errors import WeightsError
 from hemascope.core.ports import Encoder
 from hemascope.core.provenance import ModelIdentity
 from hemascope.denoise.embedding import EmbeddingDenoiser
-from hemascope.denoise.embedding_space import EmbeddingSpace
-from hemascope.zoo.card import GRAPH_FILE, TENSORS_FILE, ModelCard, read_card
+from hemascope.denoise.embedding_space import SPACE_FILE, EmbeddingSpace
+from hemascope.zoo.card import GRAPH_FILE, ModelCard, read_card
 from hemascope.zoo.onnx_graph import OnnxDenoiserGraph, verified_bytes
 from hemascope.zoo.plain_tensors import tensors_from_bytes
-
-SPACE = ("mean", "spread", "whitening", "centers")
-"""Tensors of an ``EmbeddingSpace`` in the folder."""
 
 
 def judge_spec(
@@ -33,8 +29,9 @@ def judge_spec(
     trials: int,
     weighting: TimestepWeighting,
     calibration: JudgeCalibration,
+    cascade: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
-    """Return what a card must say for ``open_judge``.
+    """Return what a card must say for ``open_judge`` and ``open_second_look``.
 
     Parameters
     ----------
@@ -48,6 +45,8 @@ def judge_spec(
         Tried on every cell with seed 0, antithetic.
     calibration
         Fitted with these very trials.
+    cascade
+        ``temperature``, ``threshold`` and ``share`` of a ``Cascade``, fitted with them too; None for no cascade.
     """
     return {
         "sample": "embeddings",
@@ -57,16 +56,23 @@ def judge_spec(
         "trials": trials,
         "weighting": weighting.as_dict(),
         "calibration": calibration.as_dict(),
+        "cascade": None if cascade is None else dict(cascade),
     }
 
 
 def open_judge(folder: Path, build: Callable[[str], Encoder], threads: int = 0) -> EmbeddingJudge:
-    """Return the judge in a model folder.
+    """Return the judge in a model folder; parameters and errors are those of ``open_second_look``."""
+    card, encoders = _open(folder, build)
+    return EmbeddingJudge(encoders, _classifier(folder, card, threads), _calibration(card.spec))
+
+
+def open_second_look(folder: Path, build: Callable[[str], Encoder], threads: int = 0) -> SecondLook:
+    """Return what the denoiser in a model folder says of cells that a classifier is unsure of.
 
     Parameters
     ----------
     folder
-        Its card has task ``denoise`` and what ``judge_spec`` gives; ``model.safetensors`` holds the embedding space,
+        Its card has task ``denoise`` and what ``judge_spec`` gives; ``space.safetensors`` holds the embedding space,
         ``model.onnx``, where there is one, what was learned beyond it.
     build
         Makes an encoder by name.
@@ -78,6 +84,12 @@ def open_judge(folder: Path, build: Callable[[str], Encoder], threads: int = 0) 
     WeightsError
         If the folder is damaged or holds no such model, or its encoders are of other weights.
     """
+    card, encoders = _open(folder, build)
+    return read_second_look(card.spec.get("cascade") or {}, encoders, _classifier(folder, card, threads))
+
+
+def _open(folder: Path, build: Callable[[str], Encoder]) -> tuple[ModelCard, tuple[Encoder, ...]]:
+    """Return the card of a judge, and the encoders it was trained on."""
     card = read_card(folder)
     choice = str(card.spec.get("encoder_choice", ""))
     if card.task != "denoise" or card.spec.get("sample") != "embeddings" or not choice:
@@ -88,12 +100,12 @@ def open_judge(folder: Path, build: Callable[[str], Encoder], threads: int = 0) 
             f"{folder}: it was trained on {choice} of other weights; install hemascope again, train it again, or leave "
             "it out with --no-generative"
         )
-    return EmbeddingJudge(encoders, _classifier(folder, card, threads), _calibration(card.spec))
+    return card, encoders
 
 
 def _classifier(folder: Path, card: ModelCard, threads: int) -> DiffusionClassifier:
     residual = OnnxDenoiserGraph(folder, card, threads) if GRAPH_FILE in card.files else None
-    plain = ModelIdentity(card.name, card.version, card.files.get(TENSORS_FILE, ""), "numpy-cpu-fp32", card.license)
+    plain = ModelIdentity(card.name, card.version, card.files.get(SPACE_FILE, ""), "numpy-cpu-fp32", card.license)
     identity = residual.identity if residual else plain
     try:
         classes, count = [str(name) for name in card.spec["classes"]], int(card.spec["trials"])
@@ -106,9 +118,8 @@ def _classifier(folder: Path, card: ModelCard, threads: int) -> DiffusionClassif
 
 
 def _space(folder: Path, card: ModelCard) -> EmbeddingSpace:
-    data = verified_bytes(folder / TENSORS_FILE, card.files.get(TENSORS_FILE, ""))
-    tensors = tensors_from_bytes(data, str(folder / TENSORS_FILE))
-    return EmbeddingSpace(*(np.asarray(tensors[name], np.float32) for name in SPACE))
+    data = verified_bytes(folder / SPACE_FILE, card.files.get(SPACE_FILE, ""))
+    return EmbeddingSpace.from_tensors(tensors_from_bytes(data, str(folder / SPACE_FILE)))
 
 
 def _calibration(spec: Mapping[str, Any]) -> JudgeCalibration:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 REACH = 6.0
 """Deviations at which a standardized number is clipped: one wild descriptor must not decide alone."""
+
+TENSORS = ("mean", "spread", "whitening", "centers")
+"""Names of the arrays of a space."""
+
+SPACE_FILE = "space.safetensors"
+"""Of a model folder: the arrays of ``EmbeddingSpace.tensors``, in single precision."""
 
 SHRINKAGE = 0.1
 """Default share of the identity in the covariance within classes."""
@@ -37,9 +44,14 @@ class EmbeddingSpace:
         """Return N x M float32 samples of N x D embeddings."""
         return np.asarray(standardized(embeddings, self.mean, self.spread) @ self.whitening, np.float32)
 
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, NDArray[np.floating]]) -> EmbeddingSpace:
+        """Return the space whose ``tensors`` these are; raise ``KeyError`` where one is missing."""
+        return cls(*(np.asarray(tensors[name], np.float32) for name in TENSORS))
+
     def tensors(self) -> dict[str, NDArray[np.float32]]:
         """Return the arrays by name, as they are kept."""
-        return {name: getattr(self, name) for name in ("mean", "spread", "whitening", "centers")}
+        return {name: getattr(self, name) for name in TENSORS}
 
 
 def fit_embedding_space(
