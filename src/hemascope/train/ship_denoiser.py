@@ -68,8 +68,8 @@ tags: [hematology, blood-smear, diffusion]
 # {card.name} {card.version}
 
 Tells the noise in a noised image of one white cell (or platelet), {card.spec["crop_px"]} px of
-{card.spec["crop_um"]:g} um, if the cell is of a given type:
-{", ".join(card.spec["classes"])}. The type under which it errs least explains the cell best; from noise alone it draws synthetic cells. Research use only.
+{card.spec["crop_um"]:g} um, if the cell is of a given type ({", ".join(card.spec["classes"])}).
+The type under which it errs least explains the cell best; from noise alone it draws synthetic cells. Research use only.
 
 **Not for**: diagnosis; passing synthetic cells for real ones; stains other than Romanowsky.
 
