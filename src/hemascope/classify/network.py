@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hemascope.classify.conformal import ConformalLimits, prediction_sets
 from hemascope.classify.decide import Thresholds, decide
 from hemascope.classify.prior import under_prior
+from hemascope.classify.second_look import SecondLook
 from hemascope.classify.second_opinion import SecondOpinion
 from hemascope.core.cell import CellCrop
 from hemascope.core.optics import absorption, transmittance
@@ -64,6 +65,8 @@ class NetworkClassifier:
         When not to decide.
     opinion
         A second opinion, whose logits are added; None for the network alone.
+    second_look
+        Heard where the answer is uncertain; None for no cascade. Prediction sets hold for probabilities without it.
     """
 
     def __init__(
@@ -73,9 +76,11 @@ class NetworkClassifier:
         prior: Mapping[CellType, float],
         thresholds: Thresholds,
         opinion: SecondOpinion | None = None,
+        second_look: SecondLook | None = None,
     ) -> None:
         self._graph = graph
         self._opinion = opinion
+        self._second_look = second_look
         self._spec = spec
         self._prior = np.array([prior[t] for t in CellType], np.float64)
         self._trained = np.array([spec.training_shares[t] for t in CellType], np.float64)
@@ -104,7 +109,8 @@ class NetworkClassifier:
             batch = crops[start : start + BATCH]
             logits, _, distances = self._graph.run(network_input(batch, self._spec.crop_px))
             calibrated = softmax(self._joined(logits, batch) / self._spec.temperature)
-            probabilities = under_prior(calibrated, self._trained, self._prior)
+            seen = calibrated if self._second_look is None else self._second_look.joined(calibrated, batch)
+            probabilities = under_prior(seen, self._trained, self._prior)
             anomalies = distances.reshape(-1) / self._spec.anomaly_threshold
             sets = prediction_sets(calibrated, self._spec.conformal, shown=probabilities)
             predictions.extend(
