@@ -111,7 +111,7 @@ def test_held_out_cells_are_no_training_cells_and_all_rows_are_of_one_size(tmp_p
     material = gather_material(disk_generator(), cells, sampling_plan(1.0, 4), 100, quiet)
     assert material.each == 4
     assert not set(material.training_groups) & set(material.held_out_groups)
-    rows = (material.made, material.blurred, material.copies, material.held_out[material.reference])
+    rows = (material.made, material.blurred, material.held_out[material.reference])
     assert {len(pictures) for pictures in rows} == {4 * len(CLASSES)}
     assert (material.held_out_types[material.reference] == material.made_types).all()
     assert (material.training_types[material.drawn] == material.made_types).all()

@@ -25,6 +25,9 @@ from hemascope.evaluate.generated_cells import NearestTraining, memorization, ne
 
 CHECK_FILE, PAIRS_FILE = "check.json", "nearest-training.png"
 
+COPIES = 400
+"""Deliberate copies that the check must find, at most."""
+
 PAIRS = 40
 """Pairs on the sheet, those whose ratio is lowest first."""
 
@@ -97,11 +100,16 @@ def copies_of(pictures: Pictures, seed: int = 0) -> Pictures:
     return np.clip(np.rint(np.stack(copies)), 0, 255).astype(np.uint8)
 
 
+def some_of(pictures: Pictures) -> Pictures:
+    """Return ``COPIES`` pictures at most, evenly taken."""
+    return pictures[:: -(-len(pictures) // COPIES)]
+
+
 def pixel_nearness(made: Pictures, held_out: Pictures, training: Pictures, mask: NDArray[np.float32]) -> Nearness:
     """Return nearness by the pixels inside a 3 x S x S mask, each cell in the best of eight positions."""
     inside = mask.transpose(1, 2, 0) > 0
     known = _pixels(training, inside)
-    copies = copies_of(training[:: max(len(training) // len(held_out), 1)][: len(held_out)])
+    copies = copies_of(some_of(training))
     return Nearness(*(nearest_training(_looks(cells, inside), known) for cells in (made, held_out, copies)))
 
 
@@ -168,7 +176,7 @@ def measured_embeddings(
     encoder: ProtocolEncoder, made: Pictures, held_out: Pictures, training: Pictures, width: float, progress: Progress
 ) -> Nearness:
     """Return nearness in an encoder, of pictures ``width`` um wide."""
-    copies = copies_of(training[:: max(len(training) // len(held_out), 1)][: len(held_out)])
+    copies = copies_of(some_of(training))
     values = (embed_pictures(encoder, pictures, width, progress) for pictures in (made, held_out, training, copies))
     return embedding_nearness(*values)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hemascope.app.bench_fields import Progress
 from hemascope.app.protocol_encoder import ProtocolEncoder
 from hemascope.app.synthesize import Generator, Pictures, draw_class
-from hemascope.app.synthetic_check import copies_of, embed_pictures, real_pictures
+from hemascope.app.synthetic_check import copies_of, embed_pictures, real_pictures, some_of
 from hemascope.app.target_cells import TypedCell, class_numbers, group_names
 from hemascope.core.errors import InputError
 from hemascope.core.taxonomy import CellType
@@ -49,8 +49,10 @@ class Material:
         Generated cells, ``each`` of a type.
     drawn, reference
         Rows of as many training and held-out cells, type by type as the generated ones.
-    blurred, copies
-        The drawn training cells, blurred, and as a generator that copies would make them.
+    blurred
+        The drawn training cells, blurred.
+    copies
+        Some training cells, as a generator that copies would make them.
     """
 
     training: Pictures
@@ -113,7 +115,8 @@ def gather_material(
         held_out=real[len(known) :], held_out_types=held_types, held_out_groups=held_groups,
         tested=np.array([cell.split == "test" for cell in apart]),
         each=each, made=made, made_types=np.repeat(np.arange(len(CLASSES)), each),
-        drawn=drawn, reference=reference, blurred=blurred_pictures(chosen), copies=copies_of(chosen, SEED),
+        drawn=drawn, reference=reference, blurred=blurred_pictures(chosen),
+        copies=copies_of(some_of(real[: len(known)]), SEED),
     )  # fmt: skip
 
 

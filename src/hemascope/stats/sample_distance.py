@@ -153,12 +153,13 @@ class Nearest:
 
 
 def nearest_points(queries: ArrayLike, known: ArrayLike, count: int = 1) -> Nearest:
-    """Return for each query the ``count`` nearest known points; ties go to the earlier row.
+    """Return for each query the ``count`` nearest known points, the nearest first.
 
     Parameters
     ----------
     queries, known
-        N x D and M x D numbers; kept in float32 where they come so, as images do.
+        N x D and M x D numbers. Where they come in float32, as images do, so are the distances found: of points that
+        nearly agree, a distance below 0.001 of the points' spread is not told from 0.
     count
         At least 1, at most M.
 
@@ -170,18 +171,18 @@ def nearest_points(queries: ArrayLike, known: ArrayLike, count: int = 1) -> Near
     x, y = _as_floats(queries), _as_floats(known)
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or not 1 <= count <= len(y):
         raise ValueError(f"cannot find {count} points of {y.shape} near {x.shape}")
+    middle = y.mean(axis=0, dtype=np.float64).astype(y.dtype)  # short vectors lose fewer digits in their products
+    x, y = x - middle, y - middle
     rows = np.empty((len(x), count), np.intp)
     distances = np.empty((len(x), count), np.float64)
     for start in range(0, len(x), _BLOCK):
         part = slice(start, start + _BLOCK)
         squared = squared_distances(x[part], y)
-        rows[part] = np.argsort(squared, axis=1, kind="stable")[:, :count]
-        # The product form above loses digits where points nearly agree, which is where it matters: measure these anew.
-        for place, query in enumerate(x[part], start):
-            gaps = y[rows[place]].astype(np.float64) - query
-            exact = np.sqrt((gaps**2).sum(axis=1))
-            order = np.argsort(exact, kind="stable")
-            rows[place], distances[place] = rows[place][order], exact[order]
+        near = np.sort(np.argpartition(squared, count - 1, axis=1)[:, :count], axis=1)
+        found = np.take_along_axis(squared, near, axis=1)
+        order = np.argsort(found, axis=1, kind="stable")
+        rows[part] = np.take_along_axis(near, order, axis=1)
+        distances[part] = np.sqrt(np.take_along_axis(found, order, axis=1))
     return Nearest(rows, distances)
 
 
