@@ -9,6 +9,7 @@ from hemascope.evaluate.transfer import (
     SourceAnswers,
     choose_by_others,
     counted_types,
+    gained_recall,
     mean_recall,
     pick,
     score_source,
@@ -90,3 +91,20 @@ def test_of_equals_the_first_is_chosen() -> None:
 def test_a_choice_needs_two_sources_that_all_variants_share(figures: dict[str, dict[str, float]]) -> None:
     with pytest.raises(ValueError, match="at least two sources"):
         choose_by_others(figures)
+
+
+def test_a_gain_is_paired_cell_by_cell() -> None:
+    ours, theirs = {"a": answers(15), "b": answers(20)}, {"a": answers(5), "b": answers(20)}
+    gain = gained_recall(ours, theirs)
+    assert gain.value == pytest.approx((10 / 20 / 2 + 0) / 2)
+    assert gain.low is not None
+    assert gain.low > 0
+    none = gained_recall(ours, ours)
+    assert (none.value, none.low, none.high) == (0, 0, 0)
+
+
+def test_a_gain_over_other_cells_is_refused() -> None:
+    with pytest.raises(ValueError, match="same cells"):
+        gained_recall({"a": answers(5)}, {"a": answers(5, of=30)})
+    with pytest.raises(ValueError, match="same cells"):
+        gained_recall({"a": answers(5)}, {"b": answers(5)})

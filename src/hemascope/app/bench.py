@@ -15,8 +15,10 @@ from hemascope.app import (
     bench_classification,
     bench_conformal,
     bench_detection,
+    bench_diffusion_cost,
     bench_encoders,
     bench_fewshot,
+    bench_generative,
     bench_large,
     bench_leukemia,
     bench_pictures,
@@ -25,6 +27,7 @@ from hemascope.app import (
     bench_report,
     bench_segmentation,
     bench_speed,
+    bench_synthetic,
     bench_transfer,
 )
 from hemascope.app.bench_fields import FieldAnswer, Progress, models_of
@@ -324,10 +327,13 @@ BENCHMARKS: Mapping[str, Callable[[BenchmarkRequest, BenchmarkParts, Progress], 
     "fewshot": bench_fewshot.run,
     "attributes": bench_attributes.run,
     "transfer": bench_transfer.run,
+    "generative": bench_generative.run,
     "leukemia": bench_leukemia.run,
     "conformal": bench_conformal.run,
     "blasts": bench_blasts.run,
     "encoders": bench_encoders.run,
+    "diffusion-cost": bench_diffusion_cost.run,
+    "synthetic": bench_synthetic.run,
 }
 """Name to what runs it."""
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from hemascope.app.bench_fields import FieldAnalyzer
 from hemascope.app.bench_record import Measures, Metrics, table_digest
 from hemascope.app.bench_report import WholeRun
+from hemascope.app.embedding_decider import EmbeddingDecider
 from hemascope.app.protocol_encoder import ProtocolEncoder
-from hemascope.core.errors import DataSetError, InputError
-from hemascope.core.ports import CellClassifier, RedCellClassifier, TensorGraph
+from hemascope.core.errors import DataSetError, InputError, WeightsError
+from hemascope.core.ports import CellClassifier, CellDenoiser, RedCellClassifier, TensorGraph
 from hemascope.core.provenance import ModelIdentity
 from hemascope.data.catalog import CROP_READERS, FIELD_READERS
 from hemascope.data.folds import Fold
@@ -53,6 +54,10 @@ class BenchmarkRequest:
         Recipe of a benchmark that trains; None for its default.
     runs
         Folder for the run folders of a benchmark that trains, from which it resumes; None for a default under ``runs``.
+    protocol
+        A part of ``generative``, or ``all``.
+    denoiser
+        Folder of a denoiser of images, for ``generative``; None for the shipped one.
     """
 
     name: str
@@ -67,6 +72,8 @@ class BenchmarkRequest:
     encoders: tuple[str, ...] = ()
     recipe: Path | None = None
     runs: Path | None = None
+    protocol: str = "all"
+    denoiser: Path | None = None
 
     @property
     def command(self) -> str:
@@ -82,6 +89,8 @@ class BenchmarkRequest:
         parts += [f"--encoder {shown_name(name)}" for name in self.encoders]
         parts += [f"--recipe {self.recipe.name}"] if self.recipe is not None else []
         parts += ["--runs DIR"] if self.runs is not None else []
+        parts += [f"--protocol {self.protocol}"] if self.protocol != "all" else []
+        parts += [f"--denoiser {shown_name(str(self.denoiser))}"] if self.denoiser is not None else []
         return " ".join(parts)
 
 
@@ -107,6 +116,23 @@ def no_graphs(folder: Path, card: ModelCard, backend: str, precision: str, threa
     raise InputError(f"there is no backend '{backend}' among the parts of this benchmark; give it parts that have one")
 
 
+def no_denoiser(folder: Path | None) -> CellDenoiser:
+    """Raise ``WeightsError``: these parts hold no denoiser of images."""
+    raise WeightsError("there is no denoiser of images among the parts of this benchmark; give it parts that have one")
+
+
+def no_decider() -> EmbeddingDecider:
+    """Raise ``InputError``: these parts hold no denoiser of embeddings."""
+    raise InputError(
+        "there is no denoiser of embeddings among the parts of this benchmark; give it parts that have one"
+    )
+
+
+def no_published_denoiser() -> CellDenoiser:
+    """Raise ``InputError``: these parts hold no latent diffusion."""
+    raise InputError("there is no latent diffusion among the parts of this benchmark; give it parts that have one")
+
+
 @dataclass(frozen=True, slots=True)
 class BenchmarkParts:
     """What is measured.
@@ -129,6 +155,12 @@ class BenchmarkParts:
         Name or model folder to an encoder under test, with what its training saw.
     graph
         A model folder, its card, a backend, a precision and a number of threads to the network that answers.
+    pixel_denoiser
+        A model folder, or None for the shipped one, to the denoiser of images in it.
+    embedding_decider
+        Makes the denoiser of embeddings as it decides on crops; nothing in it remembers crops.
+    published_denoiser
+        Makes the published latent diffusion in its own size, with random values.
     """
 
     analyzer: Callable[[str], FieldAnalyzer]
@@ -139,6 +171,9 @@ class BenchmarkParts:
     fold_analyzers: Callable[[Path], Mapping[Fold, FieldAnalyzer]]
     protocol_encoder: Callable[[str], ProtocolEncoder] = no_encoders
     graph: Callable[[Path, ModelCard, str, str, int], TensorGraph] = no_graphs
+    pixel_denoiser: Callable[[Path | None], CellDenoiser] = no_denoiser
+    embedding_decider: Callable[[], EmbeddingDecider] = no_decider
+    published_denoiser: Callable[[], CellDenoiser] = no_published_denoiser
 
 
 @dataclass(frozen=True, slots=True)

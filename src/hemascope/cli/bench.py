@@ -23,7 +23,7 @@ def bench(
         typer.Argument(
             metavar="NAME",
             help="detection, segmentation, classification, redcells, conformal, attributes, "
-            "fewshot, transfer, blasts, leukemia, encoders, speed or report.",
+            "fewshot, transfer, generative, blasts, leukemia, encoders, diffusion-cost, synthetic, speed or report.",
         ),
     ],
     data: Annotated[
@@ -36,7 +36,11 @@ def bench(
     ] = None,
     pictures: Annotated[
         Path | None,
-        typer.Option("--pictures", metavar="DIR", help="Write every false positive and miss here (detection)."),
+        typer.Option(
+            "--pictures",
+            metavar="DIR",
+            help="Write every false positive and miss (detection), or plots (generative), here.",
+        ),
     ] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=1, help="At most this many images of each set.")
@@ -71,6 +75,18 @@ def bench(
         Path | None,
         typer.Option("--runs", metavar="DIR", help="Run folders of a benchmark that trains; it resumes from there."),
     ] = None,
+    protocol: Annotated[
+        str,
+        typer.Option(
+            "--protocol", metavar="P", help="in-domain, pixels, low-data, left-out, shift or all (generative)."
+        ),
+    ] = "all",
+    denoiser: Annotated[
+        Path | None,
+        typer.Option(
+            "--denoiser", metavar="DIR", help="Folder of a denoiser of images (generative, synthetic); else shipped."
+        ),
+    ] = None,
 ) -> None:
     """Measure recall, accuracy, speed or whole runs on public data sets, with 95% intervals and counts."""
     from hemascope import wiring
@@ -78,7 +94,7 @@ def bench(
     run_bench(
         wiring.benchmark_parts(), name, data, split=split, json_file=json_file, pictures=pictures, limit=limit,
         segmenter=segmenter, folds=folds, large=large, beside=tuple(beside or ()),
-        encoders=tuple(encoder or ()), recipe=recipe, runs=runs,
+        encoders=tuple(encoder or ()), recipe=recipe, runs=runs, protocol=protocol, denoiser=denoiser,
     )  # fmt: skip
 
 
@@ -98,6 +114,8 @@ def run_bench(
     encoders: tuple[str, ...] = (),
     recipe: Path | None = None,
     runs: Path | None = None,
+    protocol: str = "all",
+    denoiser: Path | None = None,
 ) -> BenchmarkRun:
     """Run a benchmark, print its tables and write its JSON; raise ``HemascopeError`` with what to do about it."""
     from hemascope.app.bench import run_benchmark
@@ -107,7 +125,7 @@ def run_bench(
 
     root = data_root(data) if data is not None else None
     request = BenchmarkRequest(
-        name, root, split, segmenter, limit, pictures, folds, large, beside, encoders, recipe, runs
+        name, root, split, segmenter, limit, pictures, folds, large, beside, encoders, recipe, runs, protocol, denoiser
     )
     with _progress_bar() as progress:
         run = run_benchmark(request, parts, progress)

@@ -72,6 +72,32 @@ def score_sources(answers: Mapping[str, SourceAnswers]) -> Estimate:
     return Estimate(float(np.mean(values)), *(limits or (None, None)))
 
 
+def gained_recall(answers: Mapping[str, SourceAnswers], others: Mapping[str, SourceAnswers]) -> Estimate:
+    """Return by how much the mean over sources of mean recall exceeds that of other answers to the same cells.
+
+    Both see the same resamples, so the interval is that of the paired difference.
+
+    Raises
+    ------
+    ValueError
+        If the sources, or the cells of one, differ.
+    """
+    if list(answers) != list(others) or any(
+        not np.array_equal(answers[name].labels, others[name].labels) for name in answers
+    ):
+        raise ValueError("a gain is over answers to the same cells of the same sources")
+    values, drawn = [], []
+    for seed, (name, source) in enumerate(answers.items()):
+        statistics = _recall_statistic(source), _recall_statistic(others[name])
+        values.append(mean_recall(source) - mean_recall(others[name]))
+        ours, theirs = (bootstrap_distribution(source.groups, each, seed=seed) for each in statistics)
+        drawn.append(ours - theirs)
+    if not values or not np.isfinite(values).all():
+        return Estimate(None)
+    limits = percentile_interval(np.mean(drawn, axis=0))
+    return Estimate(float(np.mean(values)), *(limits or (None, None)))
+
+
 def choose_by_others(figures: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
     """Return for each source the variant that is best on the mean of all the other sources.
 
