@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hemascope.classify.diffusion.classifier import DiffusionClassifier
-from hemascope.classify.diffusion.elimination import NoElimination, PublishedRule
-from hemascope.classify.diffusion.trials import class_errors, draw_trials
+from hemascope.classify.diffusion.elimination import NoElimination, PublishedRule, fit_calibrated_rule
+from hemascope.classify.diffusion.trials import class_errors, draw_trials, observed
 from hemascope.classify.diffusion.weighting import TimestepWeighting
 from hemascope.core.noise_schedule import cosine_schedule
 from hemascope.core.provenance import ModelIdentity
@@ -182,3 +182,44 @@ def test_an_embedding_classifier_prepares_its_samples() -> None:
 def test_pairs_need_an_even_number_of_trials(count: int) -> None:
     with pytest.raises(ValueError, match="even in pairs"):
         draw_trials(gaussian(), count)
+
+
+def test_no_cells_have_no_answers() -> None:
+    answers = DiffusionClassifier(gaussian(), draw_trials(gaussian(), 4)).answer(cells(0))
+    assert len(answers) == 0
+    assert answers.logits.shape == (0, 4)
+
+
+def test_a_prediction_that_is_not_finite_is_not_taken_for_a_class_given_up() -> None:
+    samples = cells(3)
+    samples[1, 2] = np.nan
+    with pytest.raises(ValueError, match="exact predicts noise that is not finite"):
+        DiffusionClassifier(gaussian(), draw_trials(gaussian(), 4)).answer(samples)
+
+
+def test_a_calibrated_rule_answers_like_all_trials_in_few_passes() -> None:
+    denoiser, samples = gaussian(1.0), cells(900)
+    trials = draw_trials(denoiser, 40, antithetic=False)
+    errors = observed(class_errors(denoiser, samples[:450], trials), trials)
+    rule = fit_calibrated_rule(errors, 0.02)
+    fixed, fast = (DiffusionClassifier(denoiser, trials, by).answer(samples[450:]) for by in (NoElimination(), rule))
+    assert (fast.told == fixed.told).mean() >= 0.96
+    assert fast.passes.mean() < 0.25 * fixed.passes.mean()
+
+
+def test_only_the_disk_counts() -> None:
+    class Framed(GaussianDenoiser):
+        @property
+        def mask(self) -> np.ndarray:
+            return np.array([1, 1, 0, 0.5], np.float32)
+
+    centers = np.zeros((2, 4))
+    centers[1] = [0, 0, 9, 0]  # the classes differ only where nothing counts
+    denoiser = Framed("ab", centers, cosine_schedule(), ModelIdentity("framed", "1", "", "numpy-fp32", ""))
+    trials = draw_trials(denoiser, 2)
+    samples = cells(5, 4)
+    errors = class_errors(denoiser, samples, trials)
+    assert errors[:, 0] == pytest.approx(errors[:, 1])
+    noised = denoiser.schedule.noised(samples, trials.noise[:1], trials.steps[:1].repeat(5))
+    missed = denoiser.predict_noise(noised, trials.steps[:1].repeat(5), np.zeros(5, np.intp)) - trials.noise[0]
+    assert errors[:, 0, 0] == pytest.approx((missed**2 * denoiser.mask).sum(axis=1) / 2.5, rel=1e-5)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hemascope.classify.diffusion.answers import DiffusionAnswers, answers_from, join_answers
 from hemascope.classify.diffusion.elimination import AnytimeRule, EliminationRule
-from hemascope.classify.diffusion.trials import Samples, Trials, class_errors, looks
+from hemascope.classify.diffusion.trials import Samples, Trials, class_errors, looks, observed
 from hemascope.core.ports import ConditionalDenoiser
 
 CELLS = 1024
@@ -65,7 +65,7 @@ class DiffusionClassifier:
         Raises
         ------
         ValueError
-            If samples are not of the denoiser's shape, or a cell has no candidate.
+            If samples are not of the denoiser's shape, a cell has no candidate, or a prediction is not finite.
         """
         if callable(samples) or len(samples) <= CELLS:
             return self._answer(samples, candidates)
@@ -108,9 +108,11 @@ class DiffusionClassifier:
         """Return the errors of the cells at some observations, each the mean over its trials."""
         part = self.trials.part(first, last)
         errors = class_errors(self.denoiser, lambda view: look(view)[cells], part, alive=alive, rows=self.rows)
-        if part.per_observation == 1:
-            return errors
-        return np.asarray(errors.reshape(*alive.shape, last - first, -1).mean(axis=3), np.float64)
+        if not np.isfinite(errors[alive]).all():
+            raise ValueError(
+                f"{self.denoiser.identity.name} predicts noise that is not finite; check samples and weights"
+            )
+        return observed(errors, part)
 
     def _information(self) -> NDArray[np.float64]:
         """Return for each observation what ``answers_from`` divides by: 2 / D of weighted signal times noise power."""

@@ -148,24 +148,23 @@ class CalibratedRule:
 
 
 def fit_calibrated_rule(
-    errors: NDArray[np.float64], error: float = ERROR, *, kept: ArrayLike | None = None, groups: ArrayLike | None = None
+    errors: NDArray[np.float64], error: float = ERROR, groups: ArrayLike | None = None
 ) -> CalibratedRule:
-    r"""Return the rule that gives up the class to be kept with at most the stated chance, whatever its errors follow.
+    r"""Return the rule whose answer differs from that of all observations with at most the stated chance.
 
-    The lag of that class behind the leader is measured after each observation on validation cells, without elimination.
-    Half of the groups give the shape of the limits over observations (the 1 - ``error`` quantile of the lag); the other
-    half its factor: the split-conformal quantile of each cell's greatest lag in units of the shape. Among fewer classes
-    the lag can only be smaller, so the chance, over all looks, is at most ``error`` for exchangeable cells.
+    The lag of the class that is best in the end behind the leader is measured after each observation on validation
+    cells, without elimination. Half of the groups give the shape of the limits over observations (the 1 - ``error``
+    quantile of the lag); the other half its factor: the split-conformal quantile of each cell's greatest lag in units
+    of the shape. Among fewer classes the lag can only be smaller, so the chance, over all looks, is at most ``error``
+    for exchangeable cells, whatever their errors follow.
 
     Parameters
     ----------
     errors
-        N x K x n of validation cells at n observations, all of them tried.
+        N x K x n of validation cells at n observations: of the trials that the rule will be used with, and all of them.
+        ``observed`` brings ``class_errors`` to them.
     error
         The chance, strictly between 0 and 1; 2 / ``error`` groups are needed at least.
-    kept
-        N numbers of the class to keep; None for the best after all observations, so that the answer differs from that
-        of all trials in at most ``error`` of cells.
     groups
         N labels of near-duplicates; None for cells that are all their own.
 
@@ -179,7 +178,7 @@ def fit_calibrated_rule(
         raise ValueError("a rule is calibrated on N x K x n finite errors: of all classes, without elimination")
     order = np.arange(1, errors.shape[2] + 1)
     means = errors.cumsum(axis=2) / order
-    winner = means[:, :, -1].argmin(axis=1) if kept is None else np.asarray(kept, np.intp)
+    winner = means[:, :, -1].argmin(axis=1)
     lag = np.take_along_axis(means, winner[:, None, None], axis=1)[:, 0] - means.min(axis=1)
     labels = np.arange(len(errors)) if groups is None else np.asarray(groups)
     names, member_of = np.unique(labels, return_inverse=True)

@@ -183,6 +183,12 @@ def class_errors(
     return errors
 
 
+def observed(errors: NDArray[np.float64], trials: Trials) -> NDArray[np.float64]:
+    """Return N x K x n errors at observations for N x K x T at trials: the means of pairs, where trials are pairs."""
+    shape = (*errors.shape[:2], trials.observations, trials.per_observation)
+    return np.asarray(errors.reshape(shape).mean(axis=3), np.float64)
+
+
 def looks(samples: Samples) -> Callable[[int], NDArray[np.float32]]:
     """Return a function of the number of a view, which keeps what it gave for a few of them.
 
