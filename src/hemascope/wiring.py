@@ -741,7 +741,24 @@ def benchmark_parts() -> BenchmarkParts:
             folder, card, backend, precision, Settings(threads=threads)
         ),
         pixel_denoiser=build_pixel_denoiser,
+        published_denoiser=seeded_latent_denoiser,
     )
+
+
+def seeded_latent_denoiser() -> CellDenoiser:
+    """Return the published latent diffusion for the shipped types in its own size, with random values, in bf16.
+
+    Raises
+    ------
+    MissingExtraError
+        If torch is not installed.
+    """
+    if not _is_installed("torch"):
+        raise MissingExtraError("the latent diffusion", "train")
+    from hemascope.train.latent_denoiser import LatentSpec
+    from hemascope.train.latent_seeded import seeded_denoiser
+
+    return seeded_denoiser(LatentSpec(tuple(cell_type.value for cell_type in CellType)))
 
 
 def _fold_analyzers(runs: Path) -> dict[Fold, Analyzer]:

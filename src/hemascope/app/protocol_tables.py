@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from hemascope.app.attribute_tables import attribute_tables
+from hemascope.app.cost_tables import cost_tables
 from hemascope.app.encoder_tables import encoder_tables
 from hemascope.app.plain_table import Document, Figures, PlainTable
 
@@ -113,6 +114,7 @@ PROTOCOL_TABLES: Mapping[str, Callable[[Document], tuple[PlainTable, ...]]] = {
     "transfer": transfer_tables,
     "blasts": blast_tables,
     "encoders": encoder_tables,
+    "diffusion-cost": cost_tables,
 }
 """Name of a benchmark to what makes its tables."""
 
