@@ -32,7 +32,7 @@ def test_a_longer_reach_changes_more_and_guidance_exaggerates() -> None:
         return float((SAMPLE - edit_toward(denoiser, SAMPLE, 0, 1, **how))[0, region].mean())
 
     assert 0 < size(reach=0.2) < size(reach=0.5) < size(reach=0.8)
-    assert size(guidance=2.0) > 1.3 * size()
+    assert size(guidance=2.0) > 1.3 * size(guidance=1.0)
 
 
 def test_toward_its_own_class_a_sample_stays_as_it_is() -> None:

@@ -40,7 +40,7 @@ from hemascope.reporting.html import HtmlReportSink
 from hemascope.sources.discover import discover
 from hemascope.synth.write import write_smear
 
-PLAN = ExplanationPlan(pairs=16, check_pairs=4, passes=6)
+PLAN = ExplanationPlan(pairs=16, check_pairs=4, passes=6, reach=0.6, guidance=1.0)
 
 
 @pytest.fixture
@@ -141,10 +141,15 @@ def test_shares_are_of_each_part() -> None:
     marked[0], marked[3, 0] = True, True
     change = np.full((4, 4, 3), 0.1)
     change[0, :2] = -0.3
-    upper, lower = measure_regions({"cell": half, "surroundings": ~half, "none": half & ~half}, marked, change, half)
+    light, edit = np.full((4, 4, 3), 0.5), np.full((4, 4, 3), [0.5, 0.0, -0.25])
+    regions = {"cell": half, "surroundings": ~half, "none": half & ~half}
+    upper, lower = measure_regions(regions, marked, light, change, edit)
     assert (upper.darker, upper.lighter, upper.area_share) == (0.25, 0.25, 0.5)
     assert upper.transmittance == pytest.approx(-0.1)
-    assert (lower.darker, lower.lighter, lower.density) == (0, 0.125, 0)
+    assert (lower.darker, lower.lighter) == (0, 0.125)
+    assert lower.density == pytest.approx(np.log10(0.5 / 0.6))
+    assert upper.edited_transmittance == (0.5, 0.0, -0.25)
+    assert upper.edited_density == pytest.approx(0)  # twice the light in red, half of it in blue
 
 
 def test_parts_of_a_cell_in_its_crop_have_their_areas() -> None:
@@ -246,7 +251,7 @@ def test_the_page_shows_pictures_sentences_and_limits(tmp_path: Path, explainer:
     page = sink.finish(replace(report_of([result]), explanations=found)).read_text("utf-8")
     assert page.count("<figcaption>what would change") == 2
     assert "Lymphocyte → <span" in page
-    assert "Toward monocyte: the nucleus lighter in 100% of its area" in page
+    assert "Toward monocyte, marked: the nucleus lighter in 100% of its area. In the edited cell" in page
     assert "The classifier takes the edited cell for monocyte" in page
     assert "not why the cell is as it is" in page
     assert "center 1 with 32 trials a map" in page
@@ -265,7 +270,7 @@ def test_sentences_say_what_was_measured_alone(explainer: Explainer) -> None:
     [none] = explained(explainer, DARKER, current=DARKER)
     assert counterfactuals.change_sentence(none) == "Toward lymphocyte: hardly anything is marked (0% of the view)."
     assert "cytoplasm" not in counterfactuals.change_sentence(there)
-    assert "optical density by -" in counterfactuals.change_sentence(there)
+    assert "(optical density -" in counterfactuals.change_sentence(there)
     denied = replace(there, check=replace(there.check, answer=CellType.BASOPHIL, leaning_after=-0.1))
     assert "does not take the edited cell for monocyte but for basophil" in counterfactuals.check_sentence(denied)
     assert "still explains it better as what it was" in counterfactuals.check_sentence(denied)

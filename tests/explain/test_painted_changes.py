@@ -58,7 +58,7 @@ def test_an_edited_cell_is_the_cell_with_a_grown_nucleus(
 ) -> None:
     denoiser, plain, changed = painted
     for cell in range(3):
-        edited = edit_toward(denoiser, plain[cell], 0, 1, reach=0.5)
+        edited = edit_toward(denoiser, plain[cell], 0, 1, reach=0.5, guidance=1.0)
         before = np.abs(changed[cell] - plain[cell]).mean()
         assert np.abs(changed[cell] - edited).mean() < 0.15 * before
 

@@ -17,7 +17,7 @@ from hemascope.core.ports import CellClassifier, CellDenoiser
 from hemascope.core.prediction import CellPrediction
 from hemascope.core.taxonomy import CellType
 from hemascope.explain.counterfactual import change_map
-from hemascope.explain.edit import PASSES, REACH, edit_passes, edit_toward
+from hemascope.explain.edit import GUIDANCE, PASSES, REACH, edit_passes, edit_toward
 from hemascope.explain.evidence import class_errors, leaning
 from hemascope.explain.paired_noise import draw_pairs
 from hemascope.explain.regions import density_change, measure_regions
@@ -41,21 +41,21 @@ class ExplanationPlan:
     seed
         Of the noise.
     least
-        Change of transmittance too little to be marked: 0.02 is five gray levels of 255.
+        Change of transmittance too little to be marked: 0.005 is about one gray level of 255.
     rate
         False discovery rate among the marked pixels.
     reach, passes, guidance
         Of the edit.
     """
 
-    pairs: int = 64
-    check_pairs: int = 16
+    pairs: int = 32
+    check_pairs: int = 8
     seed: int = 0
-    least: float = 0.02
+    least: float = 0.005
     rate: float = FALSE_DISCOVERIES
     reach: float = REACH
     passes: int = PASSES
-    guidance: float = 1.0
+    guidance: float = GUIDANCE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,8 +141,9 @@ class Explainer:
         inside = np.asarray(self.denoiser.mask.max(axis=0) > 0, np.bool_)
         marked = beyond_chance(found, inside, plan.least / TRANSMITTANCE_PER_UNIT, plan.rate)
         change, error = (_light(values) for values in (found.mean, found.error))
-        density = density_change(transmittance(cell.crop.pixels), change)
+        light = transmittance(cell.crop.pixels)
         edited = edit_toward(self.denoiser, sample, *pair, reach=plan.reach, passes=plan.passes, guidance=plan.guidance)
+        edit = np.clip(light + _light(edited - sample), 0, 1) - light
         return Counterfactual(
             cell_id=cell.crop.cell_id,
             current=cell.current,
@@ -152,9 +153,9 @@ class Explainer:
             change=change,
             error=error,
             marked=marked,
-            density=density,
-            edited=changed_pixels(cell.crop.pixels, _light(edited - sample)),
-            regions=measure_regions(_visible(cell.regions, inside), marked, change, density),
+            density=density_change(light, change),
+            edited=changed_pixels(cell.crop.pixels, edit),
+            regions=measure_regions(_visible(cell.regions, inside), marked, light, change, edit),
             check=self._check(cell, target, sample, edited),
             method=self.method,
         )

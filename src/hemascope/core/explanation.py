@@ -23,10 +23,13 @@ class RegionChange:
         Area of the part over that of the whole view, 0 to 1.
     darker, lighter
         Share of the part's area marked as darker and as lighter, by the mean over red, green and blue.
-    transmittance
-        Mean change over its marked area, mean over red, green and blue; 0 where nothing is marked.
-    density
-        The same as change of optical density.
+    transmittance, density
+        Mean change over its marked area, of the light and of the optical density, means over red, green and blue; 0
+        where nothing is marked.
+    edited_transmittance
+        Mean change of the edited cell over the whole part, of red, green and blue.
+    edited_density
+        The same as change of optical density, mean over red, green and blue.
     """
 
     region: str
@@ -35,6 +38,8 @@ class RegionChange:
     lighter: float
     transmittance: float
     density: float
+    edited_transmittance: tuple[float, float, float]
+    edited_density: float
 
 
 @dataclass(frozen=True, slots=True)

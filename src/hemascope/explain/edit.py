@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 from hemascope.core.noise_schedule import NoiseSchedule
 from hemascope.core.ports import ConditionalDenoiser
 
-REACH = 0.6
+REACH = 0.8
 """Part of the schedule up to which a sample is noised: less changes little, more forgets the cell."""
 
 PASSES = 20
 """Steps each way."""
+
+GUIDANCE = 3.0
+"""Factor on the difference between two classes: at 1, edited cells hardly ever become of the other class."""
 
 
 def edit_toward(
@@ -29,7 +32,7 @@ def edit_toward(
     *,
     reach: float = REACH,
     passes: int = PASSES,
-    guidance: float = 1.0,
+    guidance: float = GUIDANCE,
 ) -> NDArray[np.float32]:
     """Return the edited sample; outside the denoiser's mask it stays as it is.
 

@@ -31,8 +31,9 @@ def density_change(transmittance: NDArray[np.floating], change: NDArray[np.float
 def measure_regions(
     regions: Mapping[str, NDArray[np.bool_]],
     marked: NDArray[np.bool_],
+    transmittance: NDArray[np.floating],
     change: NDArray[np.floating],
-    density: NDArray[np.floating],
+    edit: NDArray[np.floating],
 ) -> tuple[RegionChange, ...]:
     """Return what is marked in each part; parts without a pixel are left out.
 
@@ -42,12 +43,13 @@ def measure_regions(
         Name to H x W bool.
     marked
         H x W bool.
-    change
-        H x W x 3, of transmittance.
-    density
-        H x W, change of optical density.
+    transmittance
+        H x W x 3, of the cell as it is.
+    change, edit
+        H x W x 3, the marked change of it, and that of the edited cell.
     """
     light = change.mean(axis=2)
+    density, edited_density = density_change(transmittance, change), density_change(transmittance, edit)
     found = []
     for name, region in regions.items():
         area = int(region.sum())
@@ -56,5 +58,7 @@ def measure_regions(
         inside = region & marked
         darker, lighter = int((inside & (light < 0)).sum()), int((inside & (light >= 0)).sum())
         means = (float(light[inside].mean()), float(density[inside].mean())) if inside.any() else (0.0, 0.0)
-        found.append(RegionChange(name, area / region.size, darker / area, lighter / area, *means))
+        red, green, blue = (float(value) for value in edit[region].mean(axis=0))
+        edited = (red, green, blue), float(edited_density[region].mean())
+        found.append(RegionChange(name, area / region.size, darker / area, lighter / area, *means, *edited))
     return tuple(found)

@@ -22,6 +22,10 @@ class RegionChangeRecord(Record):
     lighter: Share = Field(description="Share of its area marked as lighter.")
     transmittance: float = Field(description="Mean change of the light that passes over its marked area.")
     density: float = Field(description="Mean change of the optical density over its marked area.")
+    edited_transmittance: tuple[float, float, float] = Field(
+        description="Mean change of the red, green and blue light in the edited cell, over the whole part."
+    )
+    edited_density: float = Field(description="Mean change of the optical density in the edited cell.")
 
 
 class AnswerCheckRecord(Record):

@@ -15,7 +15,7 @@ from hemascope.reporting.pictures import encode
 DARKER, LIGHTER = (0, 90, 181), (230, 120, 0)
 """Blue and orange, told apart with color vision deficiency; what they lie on is gray."""
 
-FULL_COLOR = 0.2
+FULL_COLOR = 0.05
 """Change of transmittance shown in full color, alike in every picture."""
 
 SHOWN_PIXELS = 192
@@ -31,6 +31,7 @@ _LEAST_SHARE = 0.05
 """Parts with less of their area marked are not named in a sentence."""
 
 _QUALITY = 85
+_MOST_OPAQUE = 0.9
 
 
 class ExplanationCard(NamedTuple):
@@ -77,12 +78,13 @@ def method_sentence(explanations: Sequence[Counterfactual]) -> str:
 
 
 def change_sentence(found: Counterfactual) -> str:
-    """Return what is marked, part by part: sign, share of area, mean change of light and of optical density."""
-    named = [_part(part) for part in found.regions if part.darker + part.lighter >= _LEAST_SHARE]
+    """Return what is marked, part by part, and how the edited cell differs there: all of it measured."""
+    named = [part for part in found.regions if part.darker + part.lighter >= _LEAST_SHARE]
     target = _name(found.target)
     if not named:
         return f"Toward {target}: hardly anything is marked ({100 * found.marked_share:.0f}% of the view)."
-    return f"Toward {target}: {'; '.join(named)}."
+    marked, edited = "; ".join(map(_marked, named)), "; ".join(map(_edited, named))
+    return f"Toward {target}, marked: {marked}. In the edited cell, on average: {edited}."
 
 
 def check_sentence(found: Counterfactual) -> str:
@@ -99,8 +101,9 @@ def check_sentence(found: Counterfactual) -> str:
 def draw_change(found: Counterfactual, side: int = SHOWN_PIXELS) -> NDArray[np.uint8]:
     """Return the cell in gray with its marked change on it: blue where darker, orange where lighter, outlined.
 
-    The stronger the color, the larger the mean change over red, green and blue; full at ``FULL_COLOR``. A pixel whose
-    color changes but not its brightness is outlined alone.
+    The stronger the color, the larger the mean change over red, green and blue (its square root, full at
+    ``FULL_COLOR``). Where the color changes but not the brightness, the outline stands alone; it is smoothed, so that
+    single pixels have none.
 
     Returns
     -------
@@ -109,10 +112,11 @@ def draw_change(found: Counterfactual, side: int = SHOWN_PIXELS) -> NDArray[np.u
     import cv2
 
     gray = enlarged(found.crop, side).mean(axis=2, keepdims=True)
-    base = np.repeat(0.65 * gray + 0.35 * 255, 3, axis=2)
+    base = np.repeat(0.55 * gray + 0.45 * 255, 3, axis=2)
     light = cv2.resize(found.change.mean(axis=2), (side, side), interpolation=cv2.INTER_LINEAR)
-    marked = cv2.resize(found.marked.astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST)
-    opacity = np.clip(np.abs(light) / FULL_COLOR, 0, 1) * 0.85 * marked
+    soft = cv2.resize(found.marked.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
+    marked = (cv2.GaussianBlur(soft, (0, 0), side / len(found.marked)) > 0.5).astype(np.uint8)
+    opacity = _MOST_OPAQUE * np.sqrt(np.clip(np.abs(light) / FULL_COLOR, 0, 1)) * soft
     color = np.where((light < 0)[..., None], np.array(DARKER, np.float32), np.array(LIGHTER, np.float32))
     mixed = np.round(base * (1 - opacity[..., None]) + color * opacity[..., None]).astype(np.uint8)
     outlines, _ = cv2.findContours(marked, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
@@ -132,13 +136,16 @@ def enlarged(pixels: NDArray[np.uint8], side: int = SHOWN_PIXELS) -> NDArray[np.
     return np.asarray(cv2.resize(pixels, (side, side), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def _part(part: RegionChange) -> str:
+def _marked(part: RegionChange) -> str:
     shares = [(part.darker, "darker"), (part.lighter, "lighter")]
     said = " and ".join(f"{word} in {100 * share:.0f}%" for share, word in shares if share >= 0.01)
-    return (
-        f"the {part.region} {said} of its area (there the light changes by {100 * part.transmittance:+.0f} points of "
-        f"100 on average, the optical density by {part.density:+.2f})"
-    )
+    return f"the {part.region} {said} of its area"
+
+
+def _edited(part: RegionChange) -> str:
+    colors = zip(("red", "green", "blue"), part.edited_transmittance, strict=True)
+    light = ", ".join(f"{name} {100 * value:+.0f}" for name, value in colors)
+    return f"the {part.region} {light} points of 100 of the light (optical density {part.edited_density:+.2f})"
 
 
 def _leaning(check: AnswerCheck) -> str:
