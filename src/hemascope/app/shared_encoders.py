@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hemascope.core.ports import Encoder, TensorGraph
 from hemascope.embed.graph_encoder import GraphEncoder, read_encoder_spec
+from hemascope.embed.looks import SUFFIX, LooksEncoder
 from hemascope.embed.memory import OutputOf, RememberingEncoder, RememberingGraph
 from hemascope.zoo.card import read_card
 from hemascope.zoo.shipped import shipped_card, shipped_folder
@@ -47,7 +48,8 @@ class SharedEncoders:
     def named(self, name: str) -> Encoder:
         """Return an encoder by its name, that of a shipped cell classifier, or the folder of one.
 
-        The embeddings of a cell classifier are those its network gives while it types a cell.
+        The embeddings of a cell classifier are those its network gives while it types a cell. With ``.looks`` after the
+        name, the mean over several looks, of which the first is what others ask for too.
 
         Raises
         ------
@@ -56,12 +58,17 @@ class SharedEncoders:
         WeightsError
             If its weights are missing or damaged.
         """
-        if name not in self._encoders:
-            folder = shipped_folder(name) if "/" not in name and shipped_card(name) else Path(name)
-            card = read_card(folder) if folder.is_dir() else None
-            if card is not None and card.task == "classify":
-                graph = OutputOf(self.graph(folder), EMBEDDING_OUTPUT)
-                self._encoders[name] = GraphEncoder(graph, read_encoder_spec(card.spec, graph.identity.backend))
-            else:
-                self._encoders[name] = RememberingEncoder(self._build_encoder(name))
-        return self._encoders[name]
+        key = name if "/" in name else name.replace("-", "_")
+        if key not in self._encoders:
+            self._encoders[key] = self._built(key)
+        return self._encoders[key]
+
+    def _built(self, name: str) -> Encoder:
+        if name.endswith(SUFFIX):
+            return RememberingEncoder(LooksEncoder(self.named(name.removesuffix(SUFFIX))))
+        folder = shipped_folder(name) if "/" not in name and shipped_card(name) else Path(name)
+        card = read_card(folder) if folder.is_dir() else None
+        if card is None or card.task != "classify":
+            return RememberingEncoder(self._build_encoder(name))
+        graph = OutputOf(self.graph(folder), EMBEDDING_OUTPUT)
+        return GraphEncoder(graph, read_encoder_spec(card.spec, graph.identity.backend))
