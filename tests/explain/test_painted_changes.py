@@ -6,7 +6,7 @@ from known_denoisers import SIDE, MixtureDenoiser, painted_pairs
 
 from hemascope.explain.counterfactual import change_map
 from hemascope.explain.edit import edit_toward
-from hemascope.explain.faithfulness import measure_faithfulness
+from hemascope.explain.faithfulness import leaning_gains, placed_changes
 from hemascope.explain.paired_noise import PairedNoise, draw_pairs
 from hemascope.explain.significance import beyond_chance
 
@@ -47,10 +47,11 @@ def test_the_change_at_its_place_does_more_than_elsewhere(
     for cell in range(3):
         change = change_map(denoiser, plain[cell], 0, 1, still(draw_pairs(denoiser, 32, cell)))
         marked = beyond_chance(change, INSIDE, least=0.04)
-        found = measure_faithfulness(denoiser, plain[cell], (0, 1), change, marked, still(draw_pairs(denoiser, 8, 99)))
-        assert found.marked > max(found.moved, found.elsewhere)
-        assert found.marked > 0
-        assert found.share == pytest.approx(marked.mean())
+        changes = placed_changes(change.mean.astype(np.float32), marked, INSIDE)
+        gains = leaning_gains(denoiser, plain[cell], (0, 1), changes, still(draw_pairs(denoiser, 8, 99)))
+        others = [gain for name, gain in gains.items() if name not in ("marked", "whole")]
+        assert len(others) == 4
+        assert gains["marked"] > max(0, *others)
 
 
 def test_an_edited_cell_is_the_cell_with_a_grown_nucleus(
@@ -63,9 +64,23 @@ def test_an_edited_cell_is_the_cell_with_a_grown_nucleus(
         assert np.abs(changed[cell] - edited).mean() < 0.15 * before
 
 
-def test_without_a_mark_there_is_nothing_to_apply(painted: tuple[MixtureDenoiser, np.ndarray, np.ndarray]) -> None:
-    denoiser, plain, _ = painted
-    noise = draw_pairs(denoiser, 2, 0)
-    change = change_map(denoiser, plain[0], 0, 0, noise)
+def test_places_have_the_same_area_and_the_same_change() -> None:
+    rng = np.random.default_rng(0)
+    change = rng.normal(size=(3, SIDE, SIDE)).astype(np.float32)
+    marked = np.zeros((SIDE, SIDE), np.bool_)
+    marked[2:6, 3:9] = True
+    places = placed_changes(change, marked, INSIDE)
+    area = {name: int((np.abs(placed).max(axis=0) > 0).sum()) for name, placed in places.items()}
+    assert {name: n for name, n in area.items() if name != "whole"} == dict.fromkeys(
+        ("marked", "elsewhere", "moved_1", "moved_2", "moved_5"), 24
+    )
+    assert area["whole"] == SIDE**2
+    assert not (np.abs(places["elsewhere"]).max(axis=0)[marked] > 0).any()
+    for name in ("moved_1", "moved_2", "moved_5"):
+        assert sorted(places[name].ravel()) == sorted(places["marked"].ravel())
+        assert not np.array_equal(places[name], places["marked"])
+
+
+def test_without_a_mark_there_is_nothing_to_apply() -> None:
     with pytest.raises(ValueError, match="nothing is marked"):
-        measure_faithfulness(denoiser, plain[0], (0, 0), change, ~INSIDE, noise)
+        placed_changes(np.ones((3, SIDE, SIDE), np.float32), ~INSIDE, INSIDE)

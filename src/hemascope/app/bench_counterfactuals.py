@@ -17,8 +17,8 @@ from hemascope.app.target_cells import PBC, TypedCell, cut_cells, locate_cells
 from hemascope.core.explanation import Counterfactual
 from hemascope.core.taxonomy import NUCLEATED_TYPES
 from hemascope.evaluate.estimate import Estimate
-from hemascope.explain.counterfactual import ChangeMap, published_map
-from hemascope.explain.faithfulness import measure_faithfulness
+from hemascope.explain.counterfactual import published_map
+from hemascope.explain.faithfulness import leaning_gains, placed_changes
 from hemascope.explain.paired_noise import draw_pairs
 from hemascope.stats.resample import ratio_of_sums
 
@@ -103,16 +103,14 @@ def try_cell(explainer: Explainer, cell: AskedCell) -> Tried:
         return Tried(found, {})
     sample = denoiser.samples([cell.crop], 0)[0]
     pair = explainer.number_of(found.current), explainer.number_of(found.target)
-    change = found.change.transpose(2, 0, 1).astype(np.float64) / TRANSMITTANCE_PER_UNIT
-    error = found.error.transpose(2, 0, 1).astype(np.float64) / TRANSMITTANCE_PER_UNIT
-    noise = draw_pairs(denoiser, TESTED_PAIRS, plan.seed + _SEED)
-    published = published_map(denoiser, sample, *pair, seed=plan.seed)
+    change = found.change.transpose(2, 0, 1) / np.float32(TRANSMITTANCE_PER_UNIT)
     inside = np.asarray(denoiser.mask.max(axis=0) > 0, np.bool_)
-    gains: dict[str, float] = {}
-    for name, marked in (("", found.marked), ("published", strongest(published, inside, int(found.marked.sum())))):
-        result = measure_faithfulness(denoiser, sample, pair, ChangeMap(change, error, 1.0), marked, noise)
-        gains |= {"published": result.marked} if name else asdict(result)
-    return Tried(found, gains)
+    published = published_map(denoiser, sample, *pair, seed=plan.seed)
+    changes = placed_changes(change, found.marked, inside, plan.seed)
+    changes["published"] = change * strongest(published, inside, int(found.marked.sum()))
+    gains = leaning_gains(denoiser, sample, pair, changes, draw_pairs(denoiser, TESTED_PAIRS, plan.seed + _SEED))
+    moved = [gains.pop(name) for name in list(gains) if name.startswith("moved")]
+    return Tried(found, gains | {"moved": float(np.mean(moved)), "share": float(found.marked.sum() / inside.sum())})
 
 
 def strongest(values: NDArray[np.float64], inside: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:

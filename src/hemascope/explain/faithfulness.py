@@ -2,68 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hemascope.core.ports import ConditionalDenoiser
-from hemascope.explain.counterfactual import ChangeMap
 from hemascope.explain.evidence import class_errors, leaning
 from hemascope.explain.paired_noise import PairedNoise
-from hemascope.explain.views import VIEWS, seen
+from hemascope.explain.views import seen
+
+MOVES = (1, 2, 5)
+"""Views by which a marked change is moved elsewhere: a quarter turn, a half turn, mirrored and turned."""
 
 
-@dataclass(frozen=True, slots=True)
-class Faithfulness:
-    """How far a cell leans to the other class (see ``evidence.leaning``), more than before.
-
-    Attributes
-    ----------
-    marked
-        With the change applied in the marked pixels.
-    moved
-        Mean with the marked change moved elsewhere: turned and mirrored about the center, same shape and size.
-    elsewhere
-        With the change applied in as many other pixels drawn at random.
-    whole
-        With the change applied everywhere.
-    share
-        Marked share of the pixels inside the mask, 0 to 1.
-    """
-
-    marked: float
-    moved: float
-    elsewhere: float
-    whole: float
-    share: float
-
-
-def measure_faithfulness(
-    denoiser: ConditionalDenoiser,
-    sample: NDArray[np.float32],
-    pair: tuple[int, int],
-    change: ChangeMap,
-    marked: NDArray[np.bool_],
-    noise: PairedNoise,
-    seed: int = 0,
-) -> Faithfulness:
-    """Return what the marked change of one cell does, and the same change at other places.
+def placed_changes(
+    change: NDArray[np.float32], marked: NDArray[np.bool_], inside: NDArray[np.bool_], seed: int = 0
+) -> dict[str, NDArray[np.float32]]:
+    """Return a change of an image at several places.
 
     Parameters
     ----------
-    denoiser
-        Explains images.
-    sample
-        C x H x W.
-    pair
-        Numbers of the class it is, and of the class asked about.
-    change, marked
-        The map and the pixels marked in it.
-    noise
-        Pairs of trials other than those of the map: its own would flatter it.
+    change
+        C x H x W, a map of changes.
+    marked
+        H x W bool, some pixels.
+    inside
+        H x W bool, pixels that the denoiser looks at.
     seed
         Of the other pixels.
+
+    Returns
+    -------
+    ``marked``: the change in the marked pixels. ``moved_<view>``: the same moved elsewhere, of the same shape and size:
+    turned about the center, or mirrored. ``elsewhere``: the change in as many other pixels inside, drawn at random.
+    ``whole``: the change in all pixels inside.
 
     Raises
     ------
@@ -72,16 +45,37 @@ def measure_faithfulness(
     """
     if not marked.any():
         raise ValueError("nothing is marked: there is no change to apply")
-    inside = np.asarray(denoiser.mask.max(axis=0) > 0, np.bool_)
-    whole = change.mean.astype(np.float32)
-    part = whole * marked
     others = np.flatnonzero(inside & ~marked)
-    count = min(int(marked.sum()), len(others))
     drawn = np.zeros(inside.shape, np.bool_)
+    count = min(int(marked.sum()), len(others))
     drawn.flat[np.random.default_rng(seed).choice(others, count, replace=False)] = True
-    moved = [seen(part, view) * inside for view in range(1, VIEWS)]
-    changes = np.stack([np.zeros_like(part), part, whole * drawn, whole, *moved])
-    leans = leaning(class_errors(denoiser, sample + changes, pair, noise))
-    gains = leans - leans[0]
-    share = float(marked.sum() / inside.sum())
-    return Faithfulness(float(gains[1]), float(gains[4:].mean()), float(gains[2]), float(gains[3]), share)
+    part = change * marked
+    moved = {f"moved_{view}": np.ascontiguousarray(seen(part, view)) * inside for view in MOVES}
+    return {"marked": part, "elsewhere": change * drawn, "whole": change * inside, **moved}
+
+
+def leaning_gains(
+    denoiser: ConditionalDenoiser,
+    sample: NDArray[np.float32],
+    pair: tuple[int, int],
+    changes: Mapping[str, NDArray[np.float32]],
+    noise: PairedNoise,
+) -> dict[str, float]:
+    """Return how much further each change makes a sample lean to another class (see ``evidence.leaning``).
+
+    Parameters
+    ----------
+    denoiser
+        Explains samples.
+    sample
+        Of its ``sample_shape``.
+    pair
+        Numbers of the class it is, and of the class asked about.
+    changes
+        Name to a change, of the shape of the sample.
+    noise
+        Pairs of trials other than those that made the changes: those would flatter them.
+    """
+    tried = np.stack([sample, *(sample + change for change in changes.values())]).astype(np.float32)
+    leans = leaning(class_errors(denoiser, tried, pair, noise))
+    return {name: float(lean - leans[0]) for name, lean in zip(changes, leans[1:], strict=True)}
