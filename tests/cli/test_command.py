@@ -50,6 +50,14 @@ def test_version() -> None:
     assert __version__ in hemascope("--version").stdout
 
 
+def test_a_generative_model_can_be_left_out(smear: Path, tmp_path: Path) -> None:
+    done = hemascope("analyze", smear, "--out", tmp_path / "out", "--no-generative", "--json")
+    document = json.loads(done.stdout)
+    assert document["provenance"]["recipe"]["generative"] == "off"
+    assert document["generative"] is None
+    assert "embedding_denoiser" not in {model["name"] for model in document["provenance"]["models"]}
+
+
 def test_a_folder_is_analyzed_and_summed_up(smear: Path, tmp_path: Path) -> None:
     done = hemascope("analyze", smear, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from painted_results import field_result, report_of, verdict
 
+from hemascope.cli.summary import generative_line
 from hemascope.core.report import FieldResult, FieldSummary, GenerativeCounts, SmearReport
 from hemascope.core.smear import QcStatus
 from hemascope.core.taxonomy import CellKind
@@ -192,3 +193,13 @@ def test_what_the_judgements_did_is_said(use: str, abstains: bool, wanted: str) 
     found = compute_generative([summary(GenerativeCounts(7, 2, 1))], use, abstains)
     assert found is not None
     assert used(found).endswith(wanted)
+
+
+def test_the_terminal_is_told_in_one_line(judged: list[FieldResult]) -> None:
+    report = report_of(judged)
+    assert report.generative is not None
+    line = generative_line(report)
+    assert line.startswith(
+        f"Generative model: {report.generative.unlike.count} of {report.generative.judged} nucleated"
+    )
+    assert generative_line(replace(report, generative=None)) == ""

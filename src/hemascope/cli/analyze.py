@@ -165,12 +165,14 @@ def _note(result: FieldResult | FailedInput) -> str:
 def _print_summary(report: SmearReport, out: Path) -> None:
     from rich.console import Console
 
-    from hemascope.cli.summary import count_line, differential_table, red_cell_line, scale_line
+    from hemascope.cli.summary import count_line, differential_table, generative_line, red_cell_line, scale_line
 
     console = Console()
     console.print(differential_table(report))
     console.print(count_line(report), highlight=False)
     console.print(red_cell_line(report), highlight=False)
+    if judged := generative_line(report):
+        console.print(judged, highlight=False)
     console.print(scale_line(report), highlight=False)
     for statement in report.statements[:1]:
         console.print(statement, style="bold", highlight=False)

@@ -62,6 +62,17 @@ def red_cell_line(report: SmearReport) -> str:
     return f"{'; '.join(said)}. Platelet clumps: {clumps}."
 
 
+def generative_line(report: SmearReport) -> str:
+    """Return what a generative model says of nucleated cells in one line; "" where none was asked."""
+    found = report.generative
+    if found is None:
+        return ""
+    return (
+        f"Generative model: {found.unlike.count} of {found.judged} nucleated cells unlike everything learned, "
+        f"{found.disputed.count} of another type than the classifier's."
+    )
+
+
 def scale_line(report: SmearReport) -> str:
     """Return the scales in force and where they came from."""
     scales = Counter((round(summary.mpp, 3), summary.scale_source) for summary in report.fields)
