@@ -14,6 +14,7 @@ from hemascope.app import (
     bench_blasts,
     bench_classification,
     bench_conformal,
+    bench_counterfactuals,
     bench_detection,
     bench_diffusion_cost,
     bench_encoders,
@@ -334,6 +335,7 @@ BENCHMARKS: Mapping[str, Callable[[BenchmarkRequest, BenchmarkParts, Progress], 
     "encoders": bench_encoders.run,
     "diffusion-cost": bench_diffusion_cost.run,
     "synthetic": bench_synthetic.run,
+    "counterfactuals": bench_counterfactuals.run,
 }
 """Name to what runs it."""
 

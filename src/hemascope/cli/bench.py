@@ -23,7 +23,8 @@ def bench(
         typer.Argument(
             metavar="NAME",
             help="detection, segmentation, classification, redcells, conformal, attributes, "
-            "fewshot, transfer, generative, blasts, leukemia, encoders, diffusion-cost, synthetic, speed or report.",
+            "fewshot, transfer, generative, blasts, leukemia, encoders, diffusion-cost, synthetic, counterfactuals, "
+            "speed or report.",
         ),
     ],
     data: Annotated[
@@ -83,9 +84,7 @@ def bench(
     ] = "all",
     denoiser: Annotated[
         Path | None,
-        typer.Option(
-            "--denoiser", metavar="DIR", help="Folder of a denoiser of images (generative, synthetic); else shipped."
-        ),
+        typer.Option("--denoiser", metavar="DIR", help="Folder of a denoiser of images; else the shipped one."),
     ] = None,
 ) -> None:
     """Measure recall, accuracy, speed or whole runs on public data sets, with 95% intervals and counts."""
