@@ -8,6 +8,7 @@ import pytest
 from hemascope.core.provenance import ModelIdentity
 from hemascope.denoise.embedding import EmbeddingDenoiser
 from hemascope.denoise.embedding_space import REACH, fit_embedding_space
+from hemascope.stats.shrinkage import ledoit_wolf_share
 
 IDENTITY = ModelIdentity("embedding", "1", "", "numpy", "Apache-2.0")
 RNG = np.random.default_rng(0)
@@ -34,6 +35,17 @@ def test_what_does_not_vary_says_nothing_and_wild_numbers_are_clipped() -> None:
     limit = values[:1].copy()
     limit[0, 0] = space.mean[0] + REACH * space.spread[0]
     np.testing.assert_allclose(space.samples(odd), space.samples(limit), rtol=1e-4, atol=1e-4)
+
+
+def test_without_a_shrinkage_the_examples_say_how_much() -> None:
+    rows = slice(0, 1200, 60)
+    values, labels = VALUES[rows].astype(np.float64), LABELS[rows]
+    standard = (values - values.mean(axis=0)) / values.std(axis=0)
+    means = np.stack([standard[labels == k].mean(axis=0) for k in range(3)])
+    share = ledoit_wolf_share(standard - means[labels])
+    assert 0.02 < share < 1
+    told, given = (fit_embedding_space(values, labels, 3, shrinkage=s) for s in (None, share))
+    np.testing.assert_allclose(told.whitening, given.whitening, rtol=1e-4)
 
 
 class _Shift:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hemascope.stats.shrinkage import ledoit_wolf_share
+
 REACH = 6.0
 """Deviations at which a standardized number is clipped: one wild descriptor must not decide alone."""
 
@@ -19,6 +21,10 @@ SPACE_FILE = "space.safetensors"
 
 SHRINKAGE = 0.1
 """Default share of the identity in the covariance within classes."""
+
+
+LEAST_SHARE = 1e-3
+"""Of the identity, where the examples call for none: keeps directions without variance from ruling."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +61,7 @@ class EmbeddingSpace:
 
 
 def fit_embedding_space(
-    embeddings: ArrayLike, labels: ArrayLike, class_count: int, *, shrinkage: float = SHRINKAGE
+    embeddings: ArrayLike, labels: ArrayLike, class_count: int, *, shrinkage: float | None = SHRINKAGE
 ) -> EmbeddingSpace:
     r"""Return the space in which the shrunk covariance within classes is the identity.
 
@@ -69,7 +75,7 @@ def fit_embedding_space(
     class_count
         K; each class needs an example.
     shrinkage
-        Lambda, above 0 to 1.
+        Lambda, above 0 to 1; None for the share that the examples themselves call for, see ``stats.shrinkage``.
 
     Raises
     ------
@@ -79,7 +85,7 @@ def fit_embedding_space(
     values, truth = np.asarray(embeddings, np.float64), np.asarray(labels, np.intp)
     if values.ndim != 2 or truth.shape != values.shape[:1] or not np.isfinite(values).all():
         raise ValueError(f"need N x D finite embeddings and N labels, not {values.shape} and {truth.shape}")
-    if not 0 < shrinkage <= 1:
+    if shrinkage is not None and not 0 < shrinkage <= 1:
         raise ValueError(f"shrinkage must lie above 0 and at most at 1, not {shrinkage}")
     counts = np.bincount(truth, minlength=class_count)
     if len(counts) != class_count or not counts.all():
@@ -90,7 +96,8 @@ def fit_embedding_space(
     means = np.stack([standard[truth == k].mean(axis=0) for k in range(class_count)])
     centered = standard - means[truth]
     within = centered.T @ centered / len(centered)
-    shrunk = (1 - shrinkage) * within + shrinkage * np.trace(within) / len(within) * np.eye(len(within))
+    share = max(ledoit_wolf_share(centered), LEAST_SHARE) if shrinkage is None else shrinkage
+    shrunk = (1 - share) * within + share * np.trace(within) / len(within) * np.eye(len(within))
     whitening = np.linalg.inv(np.linalg.cholesky(shrunk)).T
     single = (mean, spread, whitening, means @ whitening)
     return EmbeddingSpace(*(np.asarray(array, np.float32) for array in single))
