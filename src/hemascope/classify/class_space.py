@@ -19,7 +19,7 @@ SHRINKAGE = 0.05
 OWN_SHRINKAGE = 0.1
 """Share of the shared covariance in that of each class."""
 
-FEATURES, GAIN = 1000, 1.3
+FEATURES, GAIN = 2000, 1.3
 """Random features beside the standardized numbers, and the deviation of what goes into each."""
 
 TEMPERATURE = 10.0
