@@ -62,7 +62,7 @@ class WithoutShares:
         return self.base.logits(embeddings) - self.log_shares
 
 
-def gaussian_denoiser(values: Values, labels: Labels, shrinkage: float, seed: int = 0) -> DiffusionClassifier:
+def gaussian_denoiser(values: Values, labels: Labels, shrinkage: float | None, seed: int = 0) -> DiffusionClassifier:
     """Return the diffusion classifier of an embedding denoiser that learned from these cells alone.
 
     Its network adds nothing yet: it is the exact denoiser of Gaussian classes, asked as any other denoiser is.
@@ -77,7 +77,7 @@ FEW: Mapping[str, Callable[[Values, Labels], EmbeddingClassifier]] = {
     "linear_probe": lambda x, y: fit_linear_probe(x, y, CLASSES, c=0.1),
     "gaussian": lambda x, y: fit_shared_gaussian(x, y, CLASSES, shrinkage=0.3),
     "mixture": lambda x, y: fit_mixture(x, y, CLASSES, components=2, shrinkage=0.3),
-    "embedding_denoiser": lambda x, y: gaussian_denoiser(x, y, 0.3),
+    "embedding_denoiser": lambda x, y: gaussian_denoiser(x, y, None),
 }
 """Classifiers from few labels, with fixed settings: nothing is chosen on any split."""
 
