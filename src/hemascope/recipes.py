@@ -604,6 +604,9 @@ class EmbeddingDenoiserRecipe(EarlyStoppingRecipe):
     ----------
     data_set
         Cells to learn from: its train split is learned from, its val split chooses and calibrates.
+    beside, beside_weight
+        Further sets of typed cells whose train splits are learned from, and how often each of their cells counts: what
+        differs between laboratories alone is then no anomaly.
     encoders
         Encoders by name or folder, those that stand side by side joined by ``+``; ``.looks`` after a name for the mean
         over four ways a crop can lie.
@@ -617,6 +620,8 @@ class EmbeddingDenoiserRecipe(EarlyStoppingRecipe):
 
     kind: Literal["embedding_denoiser"] = "embedding_denoiser"
     data_set: str = "pbc_acevedo_128"
+    beside: tuple[str, ...] = ()
+    beside_weight: Count = 5
     encoders: str
     shrinkages: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)] = (0.03, 0.1, 0.3)
     width: Count = 384

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from hemascope import wiring
-from hemascope.app.embedding_denoiser_training import embed_looks, train_embedding_denoiser
+from hemascope.app.embedding_denoiser_training import Embedded, embed_looks, joined, train_embedding_denoiser
 from hemascope.app.embedding_judge import open_judge
 from hemascope.app.target_cells import PBC, cut_cells, locate_cells
 from hemascope.core.errors import RecipeError
@@ -77,10 +77,10 @@ def test_training_and_answering_compute_the_same_noise() -> None:
 def test_what_is_no_gaussian_is_explained_better_after_training(tmp_path: Path) -> None:
     train, validation = two_humps(0), two_humps(1)
     space = fit_embedding_space(train.values, train.labels, 2)
-    parts = [LabeledSamples(space.samples(d.values), d.labels) for d in (train, validation)]
-    trained = train_residual(recipe(steps=300, batch=128), space, *parts, tmp_path, ignore)
+    learned, kept = (LabeledSamples(space.samples(d.values), d.labels) for d in (train, validation))
+    trained = train_residual(recipe(steps=300, batch=128), space, learned, kept, tmp_path, ignore)
     fresh = EmbeddingResidual(2, 2, 16, 1, 0.0)
-    asked = [torch.from_numpy(a) for a in (space.centers, parts[1].values, parts[1].labels)]
+    asked = [torch.from_numpy(a) for a in (space.centers, kept.values, kept.labels)]
     assert explained(trained, *asked) < 0.95 * explained(fresh, *asked)
 
 
@@ -120,7 +120,7 @@ def test_the_model_folder_is_a_judge_of_cells(root: Path, trained: Path) -> None
     told = judge.judge({judge.crop_sizes[0]: crops}, [CellPrediction(crop.cell_id, even, 0.0) for crop in crops])
     right = [answer.cell_type is cell.cell_type for answer, cell in zip(told, cells, strict=True)]
     assert np.mean(right) > 0.8
-    assert read_card(trained).validation["accuracy"] == pytest.approx(np.mean(right), abs=0.07)
+    assert read_card(trained).validation[f"{PBC}.accuracy"] == pytest.approx(np.mean(right), abs=0.07)
     assert all(0 <= answer.confidence <= 1 and answer.anomaly >= 0 and answer.passes == 64 for answer in told)
 
 
@@ -143,8 +143,16 @@ def test_looks_stand_side_by_side_with_what_looks_once(root: Path) -> None:
     np.testing.assert_allclose(both.mean[:, :256], encoders[0].encode(crops), rtol=1e-4, atol=1e-4)
 
 
-def test_a_set_of_fields_is_refused(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="cannot be cut singly"):
+def test_cells_of_other_sources_count_as_often_as_is_said() -> None:
+    home, away = (Embedded(np.full((2, n, 3), n, np.float32), np.arange(n)) for n in (4, 2))
+    every = joined([home, away.times(3)])
+    assert every.looks.shape == (2, 10, 3)
+    assert every.labels.tolist() == [0, 1, 2, 3, 0, 1, 0, 1, 0, 1]
+    np.testing.assert_array_equal(every.looks[1, :, 0], [4] * 4 + [2] * 6)
+
+
+def test_a_set_without_every_type_is_refused(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="does not label every type"):
         train_embedding_denoiser(
             recipe(data_set="bccd"), wiring.build_encoder, root, tmp_path, None, "train", silent, ignore
         )

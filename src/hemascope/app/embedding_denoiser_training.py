@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,12 @@ from hemascope.stats.temperature import fit_temperature, negative_log_likelihood
 
 CLASSES = tuple(cell_type.value for cell_type in CellType)
 
+AWAY_STRANGE = 0.05
+"""Share of another source's validation cells that may be strange."""
+
+LEAST_CELLS = 20
+"""A source with fewer validation cells has no say in the threshold: the quantile would be its oddest cell."""
+
 WEIGHTING_TRIALS = 64
 """Trials a class by which the weights of steps are fitted."""
 
@@ -53,6 +59,10 @@ class Embedded:
 
     looks: NDArray[np.float32]
     labels: NDArray[np.intp]
+
+    def times(self, count: int) -> Embedded:
+        """Return every cell ``count`` times over."""
+        return Embedded(np.tile(self.looks, (1, count, 1)), np.tile(self.labels, count))
 
     @property
     def mean(self) -> NDArray[np.float32]:
@@ -88,38 +98,47 @@ def train_embedding_denoiser(
     DataSetError
         If the set is absent or malformed.
     RecipeError
-        If the run folder holds a run of another recipe, or cells of the set cannot be cut singly.
+        If the run folder holds a run of another recipe, or the set does not label every type.
     """
     need_torch("training a denoiser of embeddings")
+    if recipe.data_set != PBC:
+        raise RecipeError(f"data_set: {recipe.data_set} does not label every type; the only set that does is {PBC}")
     from hemascope.train.embedding_denoiser import LabeledSamples, train_residual
     from hemascope.train.onnx_export import round_weights
     from hemascope.train.ship_embedding_denoiser import TorchResidual, ship_embedding_denoiser
 
     root, folder = data_root(data), start_run(run, recipe, recipe.name)
     encoders = tuple(build(name) for name in recipe.encoders.split("+"))
-    train, validation = embedded_splits(recipe, root, encoders, progress)
+    train, validation = embedded_splits(PBC, root, encoders, progress)
+    others = [embedded_splits(name, root, encoders, progress) for name in recipe.beside]
+    train = joined([train, *(learned.times(recipe.beside_weight) for learned, _ in others)])
     space, losses = choose_space(recipe, train, validation)
     samples = [LabeledSamples(*part) for part in (all_looks(space, train), mean_samples(space, validation))]
     net = train_residual(recipe, space, samples[0], samples[1], folder, on_step)
     round_weights(net)
     residual = TorchResidual(net, recipe.name, recipe.version)
-    spec, figures = calibrated_spec(recipe, encoders, space, residual, validation)
+    spec, figures = calibrated_spec(recipe, encoders, space, residual, (validation, *(asked for _, asked in others)))
     model = out or folder / "model"
     ship_embedding_denoiser(recipe, root, net, space, spec, losses | figures, model, command)
     return model
 
 
 def embedded_splits(
-    recipe: EmbeddingDenoiserRecipe, root: Path, encoders: Sequence[Encoder], progress: Progress
+    source: str, root: Path, encoders: Sequence[Encoder], progress: Progress
 ) -> tuple[Embedded, Embedded]:
-    """Return the embedded cells of the train and validation splits."""
-    if recipe.data_set != PBC:
-        raise RecipeError(f"data_set: cells of {recipe.data_set} cannot be cut singly; the only set is {PBC}")
-    cells = locate_cells(PBC, root)
+    """Return the embedded cells of the train and validation splits of a source."""
+    cells = locate_cells(source, root)
     parts = [[cell for cell in cells if cell.split == split] for split in ("train", "val")]
     check_disjoint_groups(group_names(parts[0]), group_names(parts[1]), test="validation")
     train, validation = (embed_looks(encoders, part, progress) for part in parts)
     return train, validation
+
+
+def joined(parts: Sequence[Embedded]) -> Embedded:
+    """Return the cells of all parts together."""
+    return Embedded(
+        np.concatenate([part.looks for part in parts], axis=1), np.concatenate([part.labels for part in parts])
+    )
 
 
 def embed_looks(encoders: Sequence[Encoder], cells: Sequence[TypedCell], progress: Progress) -> Embedded:
@@ -175,18 +194,29 @@ def calibrated_spec(
     encoders: Sequence[Encoder],
     space: EmbeddingSpace,
     residual: DenoiserGraph,
-    validation: Embedded,
+    validation: Sequence[Embedded],
 ) -> tuple[dict[str, object], dict[str, float]]:
-    """Return what the card says of trials and calibration, and figures on the validation split."""
+    """Return what the card says of trials and calibration, and figures on the validation splits.
+
+    The first source calibrates; another one of ``LEAST_CELLS`` or more can only raise the threshold of anomaly, so that
+    at most a share ``AWAY_STRANGE`` of its own cells are strange (as for the classifier's distance).
+    """
     denoiser = EmbeddingDenoiser(CLASSES, space, residual.identity, residual)
-    samples = space.samples(validation.mean)
-    weighting = fit_weighting(denoiser, samples, validation.labels)
-    trials = draw_trials(denoiser, recipe.trials, weighting=weighting)
-    answers = DiffusionClassifier(denoiser, trials, NoElimination()).answer(samples)
-    calibration = fit_calibration(answers, validation.labels)
-    right = answers.told == validation.labels
-    recalls = [float(right[validation.labels == k].mean()) for k in range(len(CLASSES))]
-    figures = {"accuracy": float(right.mean()), "balanced_accuracy": float(np.mean(recalls))}
+    home = validation[0]
+    weighting = fit_weighting(denoiser, space.samples(home.mean), home.labels)
+    classifier = DiffusionClassifier(
+        denoiser, draw_trials(denoiser, recipe.trials, weighting=weighting), NoElimination()
+    )
+    answers = [classifier.answer(space.samples(part.mean)) for part in validation]
+    calibration = fit_calibration(answers[0], home.labels)
+    away = [float(np.quantile(a.explained, 1 - AWAY_STRANGE)) for a in answers[1:] if len(a) >= LEAST_CELLS]
+    calibration = replace(calibration, anomaly_threshold=max(calibration.anomaly_threshold, *away, 0.0))
+    right = answers[0].told == home.labels
+    recalls = [float(right[home.labels == k].mean()) for k in range(len(CLASSES))]
+    figures = {f"{PBC}.accuracy": float(right.mean()), f"{PBC}.balanced_accuracy": float(np.mean(recalls))}
+    for name, part, told in zip((PBC, *recipe.beside), validation, answers, strict=True):
+        figures[f"{name}.accuracy"] = float((told.told == part.labels).mean())
+        figures[f"{name}.strange"] = float((told.explained > calibration.anomaly_threshold).mean())
     return judge_spec(recipe.encoders, encoders, CLASSES, recipe.trials, weighting, calibration), figures
 
 

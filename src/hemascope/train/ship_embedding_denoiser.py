@@ -74,16 +74,17 @@ def ship_embedding_denoiser(
     The card as written.
     """
     classes, length = space.centers.shape
+    names = [recipe.data_set, *recipe.beside]
     card = ModelCard(
         task="denoise",
         name=recipe.name,
         version=recipe.version,
         license="Apache-2.0",
-        attribution=attributions([recipe.data_set]),
+        attribution=attributions(names),
         files={},
         spec=dict(spec),
         validation=dict(figures),
-        training=training_facts(recipe, command, recipe.seed, [recipe.data_set], root),
+        training=training_facts(recipe, command, recipe.seed, names, root),
     )
     example = (torch.randn(3, length), torch.rand(3), torch.eye(classes)[:3])
     batch = torch.export.Dim("batch", min=1, max=1 << 20)
@@ -112,7 +113,9 @@ gives a confidence, and how much is left unexplained an anomaly. Research use on
 
 {describe_data(card)}
 
-## On the validation split, which chose and calibrated
+## On the validation splits, which chose and calibrated
+
+Cells are strange where they are left unexplained beyond the threshold.
 
 | | |
 |---|---|
