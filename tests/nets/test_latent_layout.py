@@ -25,8 +25,11 @@ def seeded(module: nn.Module, seed: int = 0) -> nn.Module:
     """Give every parameter a value that matters, biases and normalizations too."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for value in module.parameters():
-            value.add_(0.1 * torch.randn(value.shape, generator=generator))
+        for name, value in module.named_parameters():
+            if value.ndim > 1:
+                value.normal_(std=value[0].numel() ** -0.5, generator=generator)
+            else:
+                value.normal_(mean=float(name.endswith("weight")), std=0.1, generator=generator)
     return module.eval()
 
 
@@ -114,6 +117,17 @@ def test_one_row_of_condition_is_as_good_as_many_equal_ones() -> None:
     with torch.no_grad():
         alone, repeated = (net(x, torch.tensor([9]), row.expand(-1, rows, -1)) for rows in (1, 77))
     torch.testing.assert_close(alone, repeated, rtol=1e-4, atol=1e-5)
+
+
+def test_saving_memory_leaves_answer_and_gradient_as_they_are() -> None:
+    gradients = []
+    for saves_memory in (False, True):
+        net = seeded(LatentUNet(UNET, saves_memory=saves_memory))
+        answer = net(noise(2, 4, 7, 7), torch.tensor([3, 900]), noise(2, 5, 24))
+        answer.square().mean().backward()
+        gradients.append([answer.detach(), *(value.grad for value in net.parameters())])
+    for plain, saving in zip(*gradients, strict=True):
+        torch.testing.assert_close(plain, saving)
 
 
 def test_neighboring_steps_are_told_apart_at_the_end_too() -> None:

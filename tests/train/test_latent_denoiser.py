@@ -141,3 +141,13 @@ def test_what_does_not_fit_its_networks_is_refused(spec: LatentSpec, message: st
 def test_a_spec_without_sense_is_refused(values: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"named once|background or raw"):
         LatentSpec(**values)  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_the_full_size_answers() -> None:
+    denoiser = seeded_denoiser(LatentSpec(SPEC.classes, crop_px=64))
+    samples = denoiser.samples(crops(1, side=64), 0)
+    told = denoiser.predict_noise(np.repeat(samples, 2, axis=0), np.array([500, 500]), np.array([0, 1]))
+    assert told.shape == (2, 4, 8, 8)
+    assert np.isfinite(told).all()
+    assert np.abs(told[0] - told[1]).max() > 0

@@ -6,11 +6,13 @@ Written from the paper (Rombach et al., CVPR 2022) and the published configurati
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from hemascope.nets.latent_parts import Doubled, Halved, ResidualBlock, SpatialTransformer
 
@@ -147,11 +149,15 @@ class LatentUNet(nn.Module):
     ----------
     size
         ``SD15_UNET``, or another.
+    saves_memory
+        Whether training keeps what goes into each residual block with its attention alone, and computes the rest again
+        on the way back: the same gradient, a third slower, in a fraction of the memory.
     """
 
-    def __init__(self, size: UNetSize = SD15_UNET) -> None:
+    def __init__(self, size: UNetSize = SD15_UNET, *, saves_memory: bool = False) -> None:
         super().__init__()
         self.size = size
+        self.saves_memory = saves_memory
         first = size.channels[0]
         self.conv_in = nn.Conv2d(size.latent_channels, first, 3, padding=1)
         self.time_embedding = TimeEmbedding(first, 4 * first)
@@ -178,7 +184,7 @@ class LatentUNet(nn.Module):
         kept = [x]
         for level in self.down_blocks:
             for index in range(self.size.layers):
-                x = level.layer(index, x, time, context)  # type: ignore[operator]
+                x = self._layer(level, index, x, time, context)
                 kept.append(x)
             if level.resample is not None:
                 x = level.resample(x)  # type: ignore[operator]
@@ -186,11 +192,18 @@ class LatentUNet(nn.Module):
         x = self.mid_block(x, time, context)
         for level in self.up_blocks:
             for index in range(self.size.layers + 1):
-                x = level.layer(index, torch.cat((x, kept.pop()), dim=1), time, context)  # type: ignore[operator]
+                x = self._layer(level, index, torch.cat((x, kept.pop()), dim=1), time, context)
             if level.resample is not None:
                 x = level.resample(x, kept[-1].shape[-2:])  # type: ignore[operator]
         out: Tensor = self.conv_out(F.silu(self.conv_norm_out(x)))
         return out
+
+    def _layer(self, level: nn.Module, index: int, x: Tensor, time: Tensor, context: Tensor) -> Tensor:
+        layer: Callable[..., Tensor] = level.layer  # type: ignore[assignment]
+        if self.saves_memory and torch.is_grad_enabled():
+            again: Tensor = checkpoint(layer, index, x, time, context, use_reentrant=False)
+            return again
+        return layer(index, x, time, context)
 
 
 def _way_down(size: UNetSize) -> tuple[nn.ModuleList, list[int]]:

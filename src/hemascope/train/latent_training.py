@@ -25,7 +25,7 @@ from hemascope.recipes import LatentTrainingRecipe
 from hemascope.train.crop_batches import LabeledCrops, draw_batch, load_crops
 from hemascope.train.image_denoiser import mix_pairs
 from hemascope.train.images import to_input
-from hemascope.train.latent_denoiser import condition_rows
+from hemascope.train.latent_denoiser import BATCH, condition_rows
 from hemascope.train.latent_files import read_autoencoder, read_schedule, read_unet
 from hemascope.train.latent_seeded import autoencoder_of, seeded_networks, unet_of
 from hemascope.train.latent_views import draw_look, take_looks
@@ -84,6 +84,7 @@ def start_networks(recipe: LatentTrainingRecipe, device: str) -> LatentNetworks:
             "types must fit into the row, and crop_px must be a multiple of the reduction"
         )
     networks.autoencoder.requires_grad_(False)
+    networks.unet.saves_memory = networks.device.type != "cpu"
     return networks
 
 
@@ -216,7 +217,8 @@ def _drawn_latents(autoencoder: LatentAutoencoder, images: Tensor, generator: to
     """Return latents drawn for images in 0..1, times the factor, in single precision."""
     device = next(autoencoder.parameters()).device
     with torch.autocast(device.type, torch.bfloat16):
-        mean, deviation = autoencoder.encode((2 * images - 1).to(device))
+        parts = [autoencoder.encode((2 * part - 1).to(device)) for part in torch.split(images, BATCH)]
+    mean, deviation = (torch.cat(each) for each in zip(*parts, strict=True))
     noise = torch.randn(mean.shape, generator=generator).to(device)
     return (mean.float() + deviation.float() * noise) * autoencoder.size.factor
 
