@@ -14,15 +14,23 @@ from hypothesis import strategies as st
 from painted_results import field_result, report_of, verdict
 
 from hemascope.cli.summary import generative_line
-from hemascope.core.report import FieldResult, FieldSummary, GenerativeCounts, SmearReport
+from hemascope.core.report import CellResult, FieldResult, FieldSummary, GenerativeCounts, SmearReport
 from hemascope.core.smear import QcStatus
 from hemascope.core.taxonomy import CellKind
 from hemascope.reporting import abnormal_map
 from hemascope.reporting.abnormal_map import LEVELS, AbnormalMap, MapView
-from hemascope.reporting.generative import LIMITS, compute_generative, generative_statements, summary_lines, used
+from hemascope.reporting.generative import (
+    LIMITS,
+    SHIFT,
+    compute_generative,
+    generative_statements,
+    shifted,
+    summary_lines,
+    used,
+)
 from hemascope.reporting.generative_counts import count_judgements
 from hemascope.reporting.html import HtmlReportSink
-from hemascope.reporting.map_dots import BINS, COLUMNS, MAP_BINS, bin_of, draw_dots
+from hemascope.reporting.map_dots import BINS, COLUMNS, MAP_BINS, RANK_BINS, bin_of, draw_dots
 from hemascope.reporting.spool import FieldSpool
 
 
@@ -153,6 +161,37 @@ def test_tiles_shrink_with_their_number(
 def test_a_dot_is_orange_exactly_where_a_cell_is_strange(anomaly: float) -> None:
     assert (bin_of(anomaly) >= 3) == (anomaly > 1)
     assert 0 <= bin_of(anomaly) < len(MAP_BINS)
+
+
+def strange(result: FieldResult) -> FieldResult:
+    """The same field with every cell three thresholds further away."""
+
+    def moved(cell: CellResult) -> CellResult:
+        if cell.prediction is None or cell.prediction.judgement is None:
+            return cell
+        judgement = replace(cell.prediction.judgement, anomaly=cell.prediction.judgement.anomaly + 3)
+        return replace(cell, prediction=replace(cell.prediction, judgement=judgement))
+
+    return replace(result, cells=tuple(map(moved, result.cells)))
+
+
+def test_a_smear_that_is_strange_as_a_whole_is_ranked_within_itself(tmp_path: Path) -> None:
+    results = [strange(field_result(1, "a.png", white=40, judged=True))]
+    found, report = view_of(tmp_path, results)
+    assert found is not None
+    assert report.generative is not None
+    assert report.generative.unlike.count == 40
+    assert (found.relative, found.bins) == (True, RANK_BINS)
+    styles = [style.split()[0] for style in re.findall(r'class="(q\d[^"]*)"', found.tiles[0].dots)]
+    assert [styles.count(f"q{place}") for place in range(5)] == [20, 12, 4, 2, 2]
+    page = page_of(tmp_path, results)
+    assert SHIFT in page
+    assert "strangest 3% of this smear" in page
+    assert "◆" not in page
+    few = compute_generative([summary(GenerativeCounts(4, 3, 0))])
+    assert not shifted(few)
+    assert not shifted(None)
+    assert shifted(compute_generative([summary(GenerativeCounts(40, 20, 0))]))
 
 
 def test_a_cell_that_was_not_judged_is_an_empty_ring() -> None:

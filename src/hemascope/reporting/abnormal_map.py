@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from hemascope.core.report import CellResult, FieldResult, FieldSummary, SmearReport
 from hemascope.core.smear import QcStatus
 from hemascope.core.taxonomy import DISPLAY_NAMES, UNIDENTIFIED, CellKind
-from hemascope.reporting.map_dots import COLUMNS, draw_dots, numbers_of, rank
+from hemascope.reporting.generative import shifted
+from hemascope.reporting.map_dots import BINS, COLUMNS, MAP_BINS, RANK_BINS, draw_dots, limits_within, numbers_of, rank
 from hemascope.reporting.pictures import crop_cell, data_uri, decode, encode, shrink
 from hemascope.reporting.spool import FieldSpool
 
@@ -128,6 +129,10 @@ class MapView(NamedTuple):
         Fields with strange or disputed cells, most first, and how many are left out.
     unlinked
         Dots that lead nowhere.
+    relative
+        Whether cells are ranked within the smear, because as a whole it is unlike what was learned.
+    bins
+        Style of a dot to what it says.
     """
 
     level: str
@@ -136,6 +141,8 @@ class MapView(NamedTuple):
     rows: list[MapRow]
     more: int
     unlinked: int
+    relative: bool
+    bins: tuple[tuple[str, str], ...]
 
 
 class AbnormalMap:
@@ -191,19 +198,22 @@ class AbnormalMap:
         linked = np.zeros(len(dots), np.bool_)
         linked[order[:MAX_DOTS]] = True
         excluded = set(report.excluded_fields)
+        relative = shifted(report.generative)
+        limits = limits_within(dots[:, 4]) if relative else BINS
         starts = np.searchsorted(dots[:, 0], np.arange(self._fields + 1))
         tiles = []
         for field in report.fields:
             number = numbers[field.id]
             part = slice(int(starts[number]), int(starts[number + 1]))
-            drawn = draw_dots(dots[part], linked[part], self._heights[number], level.radius)
+            drawn = draw_dots(dots[part], linked[part], self._heights[number], level.radius, limits)
             picture = self._picture(number, level)
             tiles.append(Tile(number, _said(field), picture, drawn, self._heights[number], field.id in excluded))
         found = [MapRow(numbers[f.id], f) for f in report.fields if f.generative.unlike or f.generative.disputed]
         found.sort(key=lambda row: (-row.field.generative.unlike, -row.field.generative.disputed, row.number))
         ranked, rest = sorted(self._strangest, reverse=True), max(0, len(found) - MAX_ROWS)
         strangest = [cell for place, cell in enumerate(ranked) if place < LEAST_SHOWN or cell.anomaly > 1]
-        return MapView(level.name, tiles, strangest, found[:MAX_ROWS], rest, max(0, len(dots) - MAX_DOTS))
+        unlinked, bins = max(0, len(dots) - MAX_DOTS), RANK_BINS if relative else MAP_BINS
+        return MapView(level.name, tiles, strangest, found[:MAX_ROWS], rest, unlinked, relative, bins)
 
     def _picture(self, number: int, level: Level) -> str:
         if not level.picture or number >= len(self._pictures):

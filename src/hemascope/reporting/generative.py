@@ -17,6 +17,21 @@ LIMITS = (
 """Said wherever cells were judged."""
 
 
+SHIFT_PERCENT = 25.0
+"""Share of unlike cells that its interval must lie above for the smear as a whole to be called unlike."""
+
+SHIFT = (
+    "So many that either the stain, camera or scale differs from what was learned, or most cells are of a kind never "
+    "seen; the model cannot tell which. The map ranks the cells within this smear."
+)
+"""Said where a smear as a whole is unlike."""
+
+
+def shifted(found: GenerativeFindings | None) -> bool:
+    """Return whether a smear as a whole is unlike what was learned: its cells are then compared to each other."""
+    return found is not None and found.unlike.low is not None and found.unlike.low > SHIFT_PERCENT
+
+
 def compute_generative(
     fields: Iterable[FieldSummary], use: str = "beside", abstains: bool = False
 ) -> GenerativeFindings | None:
@@ -60,7 +75,7 @@ def summary_lines(found: GenerativeFindings) -> Sequence[str]:
     unlike, disputed = found.unlike, found.disputed
     return (
         f"{unlike.count:,} of {found.judged:,} nucleated cells ({_percent(unlike)}) are unlike everything that the "
-        "generative model learned: look at them first.",
+        f"generative model learned{'. ' + SHIFT if shifted(found) else ': look at them first.'}",
         f"For {disputed.count:,} ({_percent(disputed)}) it names another type than the classifier.",
     )
 

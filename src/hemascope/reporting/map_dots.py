@@ -27,6 +27,18 @@ MAP_BINS = tuple(
 )
 """Style of a dot to what it says."""
 
+RANKS = (0.5, 0.8, 0.9, 0.97)
+"""Shares of a smear's cells between which dots have one color, where the smear as a whole is strange."""
+
+RANK_BINS = tuple(
+    zip(
+        ("q0", "q1", "q2", "q3", "q4"),
+        ("lower half of this smear", "to 80%", "to 90%", "to 97%", "strangest 3% of this smear"),
+        strict=True,
+    )
+)
+"""Style of a dot to what it says there."""
+
 LABELS = (*(cell_type.value for cell_type in CellType), UNIDENTIFIED)
 
 COLUMNS = 9
@@ -34,7 +46,18 @@ COLUMNS = 9
 whether it is disputed."""
 
 
-def draw_dots(dots: NDArray[np.float32], linked: NDArray[np.bool_], height: float, radius: float) -> str:
+def limits_within(anomalies: NDArray[np.float32]) -> tuple[float, ...]:
+    """Return the limits of bins that rank known anomalies within their smear; there is at least one."""
+    return tuple(float(limit) for limit in np.nanquantile(anomalies, RANKS))
+
+
+def draw_dots(
+    dots: NDArray[np.float32],
+    linked: NDArray[np.bool_],
+    height: float,
+    radius: float,
+    limits: Sequence[float] = BINS,
+) -> str:
     """Return the dots of one field as SVG, the strangest last and so on top.
 
     Parameters
@@ -47,12 +70,14 @@ def draw_dots(dots: NDArray[np.float32], linked: NDArray[np.bool_], height: floa
         Of the box, which is 100 wide.
     radius
         Of a dot of the middle bin.
+    limits
+        Anomalies between which dots have one color.
     """
     order = np.argsort(rank(dots), kind="stable")
     plain: dict[int, list[str]] = {}
     drawn = []
     for row, leads in zip(dots[order].tolist(), linked[order].tolist(), strict=True):
-        x, y, place = 100 * row[2], height * row[3], bin_of(row[4])
+        x, y, place = 100 * row[2], height * row[3], bin_of(row[4], limits)
         if leads:
             drawn.append(_linked(row, x, y, radius * BIN_SIZES[place] if place >= 0 else radius * 0.75, place))
         else:
@@ -61,9 +86,9 @@ def draw_dots(dots: NDArray[np.float32], linked: NDArray[np.bool_], height: floa
     return "".join((*merged, *drawn))
 
 
-def bin_of(anomaly: float) -> int:
-    """Return the number of the color of an anomaly, 0 to 4; -1 where it is not known. A cell at 1 is not strange."""
-    return -1 if math.isnan(anomaly) else int(np.searchsorted(BINS, anomaly, side="left"))
+def bin_of(anomaly: float, limits: Sequence[float] = BINS) -> int:
+    """Return the number of the color of an anomaly, 0 to 4; -1 where it is not known. A cell at a limit is below it."""
+    return -1 if math.isnan(anomaly) else int(np.searchsorted(limits, anomaly, side="left"))
 
 
 def _linked(row: Sequence[float], x: float, y: float, radius: float, place: int) -> str:

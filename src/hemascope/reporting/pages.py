@@ -19,7 +19,6 @@ from hemascope.reporting.counterfactuals import LIMITS, explanation_cards, metho
 from hemascope.reporting.detail import Detail, preview_at
 from hemascope.reporting.galleries import Galleries
 from hemascope.reporting.generative import summary_lines
-from hemascope.reporting.map_dots import MAP_BINS
 from hemascope.reporting.pictures import data_uri, decode, encode, shrink
 from hemascope.reporting.reading import READING_ORDER, SHORT_NAMES
 from hemascope.reporting.red_cell_gallery import RedCellGallery
@@ -187,7 +186,6 @@ def _context(report: SmearReport, pictures: CellPictures) -> dict[str, Any]:
         "explanation_method": method_sentence(report.explanations),
         "sizes": pictures.sizes,
         "abnormal_map": pictures.abnormal_map,
-        "map_bins": MAP_BINS,
         "generative_lines": summary_lines(report.generative) if report.generative else (),
         "recipe": json.dumps(report.provenance.recipe, indent=2, sort_keys=True, default=str, ensure_ascii=False),
         "prior_shares": _prior_shares(report.differential.prior_shares),
