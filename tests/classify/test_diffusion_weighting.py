@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hemascope.classify.diffusion.classifier import DiffusionClassifier
-from hemascope.classify.diffusion.elimination import AnytimeRule
+from hemascope.classify.diffusion.elimination import AnytimeRule, NoElimination
 from hemascope.classify.diffusion.fit_weighting import fit_density, fit_power_weighting, fit_spread_weighting
 from hemascope.classify.diffusion.trials import class_errors, draw_trials
 from hemascope.classify.diffusion.weighting import (
@@ -117,6 +117,39 @@ def test_a_fitted_density_spares_trials_and_keeps_what_is_estimated() -> None:
     assert sparing.logits == pytest.approx(plain.logits, rel=2e-3, abs=2e-3)
     assert sparing.passes.mean() < 0.6 * plain.passes.mean()
     assert sparing.trials.max() <= 14
+
+
+class BlindAtFirst(GaussianDenoiser):
+    """What networks do: at the least noise their errors are large, and differ between classes for no good reason."""
+
+    def predict_noise(self, noised: np.ndarray, steps: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        wild = 30 * np.exp(-steps / 60) * (1 + classes % 2)
+        return super().predict_noise(noised, steps, classes) + wild[:, None].astype(np.float32)
+
+
+def test_a_refit_saves_a_denoiser_that_is_blind_at_some_steps() -> None:
+    rng = np.random.default_rng(3)
+    centers = rng.normal(size=(4, 8))
+    identity = ModelIdentity("blind", "1", "", "numpy-fp32", "")
+    denoiser = BlindAtFirst("abcd", centers, cosine_schedule(), identity)
+    labels = rng.integers(4, size=400)
+    samples = (centers[labels] + rng.normal(size=(400, 8))).astype(np.float32)
+    probe = draw_trials(denoiser, 60, seed=5)
+    errors = class_errors(denoiser, samples[:200], probe)
+
+    def accuracy(weighting: TimestepWeighting) -> float:
+        trials = draw_trials(denoiser, 40, weighting=weighting)
+        told = DiffusionClassifier(denoiser, trials, NoElimination()).answer(samples[200:]).told
+        return float((told == labels[200:]).mean())
+
+    nearest = ((samples[200:, None] - centers) ** 2).sum(axis=2).argmin(axis=1)
+    best = float((nearest == labels[200:]).mean())
+    power = fit_power_weighting(probe.steps, errors, labels[:200], 1000)
+    # Equal voices for all steps still leave the blind ones theirs; labels tell which steps are blind.
+    plain, spread = accuracy(TimestepWeighting()), accuracy(fit_spread_weighting(probe.steps, errors, 1000))
+    assert plain + 0.1 < spread < 0.8 * best
+    assert accuracy(power) > 0.95 * best
+    assert accuracy(fit_density(power, probe.steps, errors, 1000)) > 0.95 * best
 
 
 @pytest.mark.parametrize(
