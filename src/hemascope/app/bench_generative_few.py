@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hemascope.app.bench_fewshot import standardized
 from hemascope.app.bench_record import Measures
 from hemascope.app.generative_rows import FEW
-from hemascope.app.generative_task import Embedding, GenerativeTask, line_up, without_labels
+from hemascope.app.generative_task import Embedding, GenerativeTask, line_up, of_all_types, without_labels
 from hemascope.app.target_cells import PBC
 from hemascope.classify.examples import LabeledEmbeddings
 from hemascope.evaluate.few_shot import draw_few, score_draws
@@ -26,7 +26,7 @@ def measure(task: GenerativeTask, measures: Measures) -> dict[str, object]:
     Only encoders that saw no label of PBC take part. No label but those drawn is used, of validation cells neither:
     every setting is fixed. Where a limit leaves too few cells for a number, that number is left out.
     """
-    encoders = [encoder for encoder in task.encoders if without_labels(encoder)]
+    encoders = [encoder for encoder in task.encoders if without_labels(encoder) and of_all_types(encoder)]
     for embedding in line_up(encoders):
         pool, test = task.labeled(embedding, "train"), task.labeled(embedding, "test")
         check_disjoint_groups(pool.groups, test.groups)

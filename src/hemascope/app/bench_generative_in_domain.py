@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hemascope.app.bench_fewshot import standardized
 from hemascope.app.bench_record import Measures
+from hemascope.app.embedding_decider import EmbeddingDecider
 from hemascope.app.generative_rows import CLASSES, Fitted, fit_chosen
 from hemascope.app.generative_task import DESCRIPTORS, Embedding, GenerativeTask
+from hemascope.app.protocol_encoder import bare_encoder
 from hemascope.app.target_cells import PBC
 from hemascope.classify.calibrated import CalibratedClassifier, GivenLogits, calibrate
+from hemascope.classify.diffusion.answers import DiffusionAnswers
+from hemascope.classify.diffusion.budget import BothAnswers, BudgetPoint, budget_curve
 from hemascope.classify.diffusion.classifier import DiffusionClassifier
 from hemascope.classify.diffusion.zeta import zeta
 from hemascope.classify.examples import LabeledEmbeddings
+from hemascope.core.errors import InputError, WeightsError
 from hemascope.core.ports import EmbeddingClassifier
 from hemascope.evaluate.estimate import Estimate
 from hemascope.evaluate.leaks import check_disjoint_groups
 from hemascope.evaluate.selective import JudgedAnswers, judged_from_logits, paired_gain, score_judged
 from hemascope.evaluate.subject_pairs import auroc_statistic
+from hemascope.stats.temperature import fit_temperature
+from hemascope.zoo.contamination import Seen
 from hemascope.zoo.shipped import CELL_CLASSIFIER, shipped_folder
 
 NETWORK = "network"
@@ -28,6 +36,12 @@ NETWORK = "network"
 
 MAHALANOBIS = "mahalanobis"
 """Row of the Gaussian's answers with the distance from the nearest center as confidence."""
+
+LEARNED = "learned_denoiser"
+"""Row of the shipped denoiser of embeddings."""
+
+CASCADE_SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Budgets of the cascade, as shares of what the denoiser takes for all cells."""
 
 
 @dataclass(slots=True)
@@ -52,12 +66,14 @@ def measure(task: GenerativeTask, measures: Measures) -> InDomain:
     Fitted on the train split, chosen and calibrated on validation, measured on test. ``gain`` is in balanced accuracy
     over the network, cell by cell.
     """
-    shipped = task.parts.protocol_encoder(str(shipped_folder(CELL_CLASSIFIER)))
+    shipped = task.encoder(str(shipped_folder(CELL_CLASSIFIER)))
     described = next(encoder for encoder in task.encoders if encoder.name == DESCRIPTORS)
     found = InDomain()
     network = network_answers(task, shipped.name, Embedding((shipped,)))
     _add(found, measures, f"{shipped.name}.{NETWORK}", network, network[1])
-    for embedding in (Embedding((shipped,)), Embedding((shipped, described))):
+    learned = shipped_decider(task)
+    embeddings = (Embedding((shipped,)), Embedding((shipped, described)), *([learned[0]] if learned else []))
+    for embedding in embeddings:
         train, validation, test = prepared(task, embedding)
         fitted = fit_chosen(train, validation)
         found.chosen[embedding.name] = fitted.chosen
@@ -68,7 +84,81 @@ def measure(task: GenerativeTask, measures: Measures) -> InDomain:
             measures.add(_key(f"{embedding.name}.{row}"), zeta_figures(classifier, test))
         pair = (by_distance(fitted, validation), by_distance(fitted, test))
         _add(found, measures, f"{embedding.name}.{MAHALANOBIS}", pair, network[1])
+    if learned is not None:
+        _add_learned(task, found, measures, learned, network)
     return found
+
+
+def shipped_decider(task: GenerativeTask) -> tuple[Embedding, EmbeddingDecider] | None:
+    """Return the shipped denoiser of embeddings with what it stands on; None where none ships."""
+    try:
+        decider = task.parts.embedding_decider()
+    except (InputError, WeightsError):
+        return None
+    encoders = (
+        replace(bare_encoder(encoder), labels_seen=_unknown, images_seen=_unknown) for encoder in decider.encoders
+    )
+    return Embedding(tuple(encoders)), decider
+
+
+def _unknown(_: str) -> Seen:
+    return Seen.UNKNOWN
+
+
+def _add_learned(
+    task: GenerativeTask,
+    found: InDomain,
+    measures: Measures,
+    learned: tuple[Embedding, EmbeddingDecider],
+    network: tuple[JudgedAnswers, JudgedAnswers],
+) -> None:
+    """Add the shipped denoiser, its learned part included, alone and behind the network."""
+    embedding, decider = learned
+    row = f"{embedding.name}.{LEARNED}"
+    cells = [task.labeled(embedding, place) for place in ("val", "test")]
+    answers = [in_order(decider.decide(part.values), decider.classifier.classes) for part in cells]
+    temperature = fit_temperature(answers[0].logits, cells[0].labels)
+    logits = [part.logits / temperature for part in answers]
+    pair = [judged_from_logits(z, part.labels, part.groups) for z, part in zip(logits, cells, strict=True)]
+    _add(found, measures, row, (pair[0], pair[1]), network[1])
+    measures.add(_key(row), zeta_areas(answers[1], cells[1].labels, cells[1].groups))
+    measures.add(_key(row), {"passes": Estimate(float(answers[1].passes.mean()))})
+    both = [
+        BothAnswers(log_of(first.probabilities), z, part.passes, first.labels)
+        for first, z, part in zip(network, logits, answers, strict=True)
+    ]
+    budgets = [float(share * answers[0].passes.mean()) for share in CASCADE_SHARES]
+    for share, point in zip(CASCADE_SHARES, budget_curve(both[0], both[1], budgets), strict=True):
+        measures.add(_key(f"cascade.{share:g}"), cascade_figures(point))
+
+
+def cascade_figures(point: BudgetPoint) -> dict[str, Estimate]:
+    """Return what a cascade costs and gives at one budget."""
+    return {
+        "passes": Estimate(point.passes),
+        "passed_on": Estimate(point.passed_on),
+        "accuracy": Estimate(point.accuracy),
+        "balanced_accuracy": Estimate(point.balanced_accuracy),
+    }
+
+
+def in_order(answers: DiffusionAnswers, classes: Sequence[str]) -> DiffusionAnswers:
+    """Return the answers of a denoiser with its classes in the order of ``CLASSES``."""
+    order = [list(classes).index(name) for name in CLASSES]
+    return DiffusionAnswers(
+        errors=answers.errors[:, order],
+        means=answers.means[:, order],
+        logits=answers.logits[:, order],
+        told=np.asarray(np.argsort(order)[answers.told], np.intp),
+        alive=answers.alive[:, order],
+        passes=answers.passes,
+        trials=answers.trials,
+    )
+
+
+def log_of(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return logarithms, those of 0 held at -27."""
+    return np.asarray(np.log(np.maximum(probabilities, 1e-12)), np.float64)
 
 
 def network_answers(task: GenerativeTask, name: str, embedding: Embedding) -> tuple[JudgedAnswers, JudgedAnswers]:
@@ -121,10 +211,14 @@ def zeta_figures(classifier: EmbeddingClassifier, cells: LabeledEmbeddings) -> d
     if not isinstance(base, DiffusionClassifier):
         return {}
     prepare = base.prepare or (lambda values: values)
-    answers = base.answer(prepare(cells.values))
-    right = answers.told == cells.labels
+    return zeta_areas(base.answer(prepare(cells.values)), cells.labels, cells.groups)
+
+
+def zeta_areas(answers: DiffusionAnswers, labels: NDArray[np.intp], groups: NDArray[np.str_]) -> dict[str, Estimate]:
+    """Return the correct-versus-wrong area of zeta, as published and corrected."""
+    right = answers.told == labels
     return {
-        f"zeta_{name}_auc": Estimate.resampled(cells.groups, auroc_statistic(score, right))
+        f"zeta_{name}_auc": Estimate.resampled(groups, auroc_statistic(score, right))
         for name, score in (
             ("published", zeta(answers.errors, corrected=False)),
             ("corrected", zeta(answers.errors)),

@@ -39,7 +39,8 @@ class BenchmarkRequest:
     limit
         At most this many images of each set; None for all.
     pictures
-        Folder for pictures of every false positive and miss, for ``detection`` only; None for none.
+        Folder for pictures of every false positive and miss, for ``detection``, or for plots, for ``generative``; None
+        for none.
     folds
         Folder of the run folders of a cross-validation, for ``detection`` and ``redcells``; None for none. What
         ``detection`` measures is then each fold's finder on what it was not trained on, all records together.

@@ -14,6 +14,7 @@ from hemascope.app.bench_request import BenchmarkParts
 from hemascope.app.protocol_encoder import CropAnswers, ProtocolEncoder
 from hemascope.app.target_cells import PBC, TARGETS, TypedCell, class_numbers, group_names, locate_cells
 from hemascope.classify.examples import LabeledEmbeddings
+from hemascope.core.taxonomy import CellType
 from hemascope.zoo.contamination import Seen
 
 DESCRIPTORS = "descriptors"
@@ -71,6 +72,11 @@ class GenerativeTask:
     _answers: dict[tuple[str, str], CropAnswers] = field(default_factory=dict)
     _used: dict[str, ProtocolEncoder] = field(default_factory=dict)
 
+    def encoder(self, name: str) -> ProtocolEncoder:
+        """Return an encoder by name or folder; one that answered before is the same one."""
+        made = self.parts.protocol_encoder(name)
+        return self._used.get(made.name, made)
+
     def cells(self, place: str) -> tuple[TypedCell, ...]:
         """Return the cells of a split of PBC (``train``, ``val``, ``test``), or all of a target."""
         if place not in self._cells:
@@ -113,6 +119,11 @@ def without_labels(encoder: ProtocolEncoder) -> bool:
 def without_targets(encoder: ProtocolEncoder) -> bool:
     """Return whether it is certain that training saw no image of any target."""
     return all(encoder.images_seen(name.split("/")[0]) is Seen.NO for name in TARGETS)
+
+
+def of_all_types(encoder: ProtocolEncoder) -> bool:
+    """Return whether training saw either all types or none: one taught some of them is no match for the others."""
+    return len({encoder.types_seen(cell_type) for cell_type in CellType}) == 1
 
 
 def line_up(encoders: Sequence[ProtocolEncoder]) -> tuple[Embedding, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from hemascope.app.attribute_tables import attribute_tables
 from hemascope.app.cost_tables import cost_tables
 from hemascope.app.encoder_tables import encoder_tables
+from hemascope.app.generative_tables import generative_tables
 from hemascope.app.plain_table import Document, Figures, PlainTable
 
 _SEEN = {True: "seen", False: "unseen"}
@@ -114,6 +115,7 @@ PROTOCOL_TABLES: Mapping[str, Callable[[Document], tuple[PlainTable, ...]]] = {
     "transfer": transfer_tables,
     "blasts": blast_tables,
     "encoders": encoder_tables,
+    "generative": generative_tables,
     "diffusion-cost": cost_tables,
 }
 """Name of a benchmark to what makes its tables."""

@@ -7,12 +7,18 @@ from dataclasses import astuple, dataclass, fields
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hemascope.evaluate.classification import score_classification
 from hemascope.evaluate.estimate import Estimate
 from hemascope.evaluate.subject_pairs import auroc_statistic
+from hemascope.stats.calibration import calibration_statistics
 from hemascope.stats.log_softmax import log_softmax
-from hemascope.stats.psychometric import Psychometric, deviance, fit_psychometric, psychometric_intervals
-from hemascope.stats.resample import ratio_of_sums
+from hemascope.stats.psychometric import (
+    RESAMPLES,
+    Psychometric,
+    deviance,
+    fit_psychometric,
+    psychometric_intervals,
+)
+from hemascope.stats.resample import Statistic, ratio_of_sums
 from hemascope.stats.risk_coverage import (
     aurc_statistic,
     deferral_statistic,
@@ -107,7 +113,9 @@ def score_threshold(
     }
 
 
-def score_psychometric(answers: JudgedAnswers) -> tuple[dict[str, Estimate], Psychometric | None]:
+def score_psychometric(
+    answers: JudgedAnswers, resamples: int = RESAMPLES
+) -> tuple[dict[str, Estimate], Psychometric | None]:
     """Return the parameters of the psychometric function with bootstrap intervals, its deviance, and the function.
 
     ``psychometric_guess``, ``_lapse``, ``_threshold``, ``_spread``, and ``_deviance`` with ``_bins``. All are
@@ -118,7 +126,7 @@ def score_psychometric(answers: JudgedAnswers) -> tuple[dict[str, Estimate], Psy
         fitted = fit_psychometric(answers.confidence, answers.right)
     except ValueError:
         return {name: Estimate(None) for name in (*names, "psychometric_deviance", "psychometric_bins")}, None
-    limits = psychometric_intervals(answers.confidence, answers.right, answers.groups, fitted)
+    limits = psychometric_intervals(answers.confidence, answers.right, answers.groups, fitted, resamples=resamples)
     figures = {
         f"psychometric_{field.name}": Estimate(value, *limits.get(field.name, (None, None)))
         for field, value in zip(fields(Psychometric), astuple(fitted), strict=True)
@@ -143,10 +151,29 @@ def score_judged(
     accuracy
         Wanted of the answers kept.
     """
-    overall = score_classification(answers.probabilities, answers.labels, answers.groups, classes).overall
-    plain = {name: overall[name] for name in ("accuracy", "balanced_accuracy", "ece", "nll")}
+    told = answers.probabilities.argmax(axis=1)
+    right, groups = answers.right, answers.groups
+    calibration = calibration_statistics(np.minimum(answers.probabilities.max(axis=1), 1.0), right)
+    plain = {
+        "accuracy": Estimate.share(int(right.sum()), len(right)),
+        "balanced_accuracy": Estimate.resampled(groups, _mean_recall(told, answers.labels, len(classes))),
+        "ece": Estimate.resampled(groups, calibration["ece"]),
+    }
     psychometric, _ = score_psychometric(answers)
     return plain | score_selective(answers, accuracy) | score_threshold(answers, validation, accuracy) | psychometric
+
+
+def _mean_recall(told: NDArray[np.intp], labels: NDArray[np.intp], classes: int) -> Statistic:
+    one_hot = np.eye(classes)[labels]
+    hits = one_hot * (told == labels)[:, None]
+
+    def statistic(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        present = weights @ one_hot
+        recalls = np.divide(weights @ hits, present, out=np.zeros_like(present), where=present > 0)
+        mean: NDArray[np.float64] = recalls.sum(axis=1) / (present > 0).sum(axis=1)
+        return mean
+
+    return statistic
 
 
 def paired_gain(ours: ArrayLike, theirs: ArrayLike, labels: ArrayLike, groups: ArrayLike) -> Estimate:
@@ -160,13 +187,6 @@ def paired_gain(ours: ArrayLike, theirs: ArrayLike, labels: ArrayLike, groups: A
         N true class numbers, and what is resampled together.
     """
     truth = np.asarray(labels, np.intp)
-    one_hot = np.eye(int(truth.max()) + 1)[truth]
-    gained = (np.asarray(ours) == truth).astype(np.float64) - (np.asarray(theirs) == truth)
-
-    def gain(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        present = weights @ one_hot
-        by_class = np.divide(weights @ (one_hot * gained[:, None]), np.maximum(present, 1e-12))
-        mean: NDArray[np.float64] = (by_class * (present > 0)).sum(axis=1) / (present > 0).sum(axis=1)
-        return mean
-
-    return Estimate.resampled(groups, gain)
+    count = int(truth.max()) + 1
+    own, other = (_mean_recall(np.asarray(told, np.intp), truth, count) for told in (ours, theirs))
+    return Estimate.resampled(groups, lambda weights: own(weights) - other(weights))

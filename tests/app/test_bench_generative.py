@@ -1,0 +1,146 @@
+"""The benchmark ``generative`` from end to end on small made sets: rows, who takes part, costs, plots and tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from generative_sets import ColorDenoiser, color_encoder, parts_with, quiet, write_pbc
+
+from hemascope.app import bench_generative, bench_generative_pixels
+from hemascope.app.bench_generative_shift import Told, compared_with, reference_row
+from hemascope.app.bench_request import BenchmarkRequest, Outcome
+from hemascope.app.generative_tables import generative_tables
+from hemascope.app.generative_task import Embedding, line_up, of_all_types
+from hemascope.app.pixel_choices import Tried, choose, replay
+from hemascope.classify.diffusion.classifier import DiffusionClassifier
+from hemascope.classify.diffusion.elimination import AnytimeRule
+from hemascope.classify.diffusion.trials import class_errors, draw_trials, observed
+from hemascope.core.errors import InputError
+from hemascope.zoo.contamination import Seen
+
+PBC = "pbc_acevedo_128"
+
+
+def tables(outcome: Outcome) -> dict[str, list[tuple[str, ...]]]:
+    """Return title to rows of the tables of an outcome."""
+    document = {
+        "metrics": outcome.measures.metrics, "intervals": outcome.measures.intervals, "n": outcome.n,
+        "provenance": outcome.notes, "baselines": outcome.baselines,
+    }  # fmt: skip
+    return {table.title: list(table.rows) for table in generative_tables(document)}
+
+
+def run(root: Path, protocol: str, *names: str, **more: Path) -> Outcome:
+    """Return the outcome of one protocol."""
+    plain = color_encoder("descriptors"), color_encoder("fresh"), color_encoder("used", Seen.YES)
+    parts = parts_with(*plain, color_encoder("cells", Seen.YES, logits=True))
+    request = BenchmarkRequest("generative", root, protocol=protocol, encoders=names, **more)  # type: ignore[arg-type]
+    return bench_generative.run(request, parts, quiet)
+
+
+@pytest.mark.slow
+def test_in_domain_rows_stand_side_by_side_with_plots(tmp_path: Path) -> None:
+    write_pbc(tmp_path)
+    outcome = run(tmp_path, "in-domain", pictures=tmp_path / "plots")
+    metrics = outcome.measures.metrics
+    rows = (
+        "cells.network",
+        "cells.gaussian",
+        "cells+descriptors.mixture",
+        "cells.embedding_denoiser",
+        "cells.mahalanobis",
+    )
+    for row in rows:
+        accuracy = metrics[f"{PBC}.in_domain.{row}.balanced_accuracy"]
+        assert accuracy is not None
+        assert 0.7 < accuracy < 1  # an eighth of the test cells has another type's color
+        assert f"{PBC}.in_domain.{row}.aurc" in outcome.measures.intervals
+    assert metrics[f"{PBC}.in_domain.cells.network.gain"] == 0
+    assert f"{PBC}.in_domain.cells.embedding_denoiser.zeta_corrected_auc" in metrics
+    assert {path.name for path in (tmp_path / "plots").iterdir()} == {"risk_coverage.png", "psychometric.png"}
+    shown = tables(outcome)["PBC, eight types, all labels"]
+    assert shown[0][:3] == ("cells", "network", "discriminative")
+    assert ("cells", "gaussian", "generative") in [row[:3] for row in shown]
+
+
+@pytest.mark.slow
+def test_only_encoders_without_labels_learn_from_few(tmp_path: Path) -> None:
+    write_pbc(tmp_path)
+    outcome = run(tmp_path, "low-data", "fresh", "used")
+    metrics = outcome.measures.metrics
+    for row in ("linear_probe", "gaussian", "mixture", "embedding_denoiser"):
+        accuracy = metrics[f"{PBC}.low_data.fresh+descriptors.{row}.20.balanced_accuracy"]
+        assert accuracy is not None
+        assert accuracy > 0.7
+    assert not any(".50." in key or "used" in key for key in metrics)  # 24 cells of a type; labels were seen
+    table = tables(outcome)["Balanced accuracy from few labels, mean of draws [interval] (deviation)"]
+    assert {row[0] for row in table} == {"descriptors", "fresh", "fresh+descriptors"}
+
+
+@pytest.mark.slow
+def test_adaptive_trials_cost_less_than_fixed_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_generative_pixels, "TRIALS", 16)
+    write_pbc(tmp_path)
+    outcome = run(tmp_path, "pixels")
+    metrics = outcome.measures.metrics
+    facts = outcome.notes["protocols"]["pixels"]  # type: ignore[index]
+    fixed, adaptive = (metrics[f"{PBC}.pixels.{way}.passes"] for way in ("fixed", "adaptive"))
+    assert fixed == facts["fixed_trials"] * 8
+    assert adaptive is not None
+    assert adaptive <= fixed
+    accuracy = metrics[f"{PBC}.pixels.fixed.balanced_accuracy"]
+    assert accuracy is not None
+    assert accuracy > 0.7  # the denoiser names its classes in another order
+    assert metrics[f"{PBC}.pixels.cascade.0.passes"] == 0
+    assert f"{PBC}.pixels.cost.time_ratio" in outcome.measures.intervals
+    assert [row[0] for row in tables(outcome)["Denoiser of images: every trial, and trials as needed, in turns"]] == [
+        "fixed", "adaptive", "adaptive / fixed",
+    ]  # fmt: skip
+
+
+def test_a_replay_is_what_the_classifier_answers() -> None:
+    denoiser = ColorDenoiser()
+    samples = np.random.default_rng(0).normal(5, 2, (12, *denoiser.sample_shape)).astype(np.float32)
+    trials = draw_trials(denoiser, 60, antithetic=False)
+    errors = observed(class_errors(denoiser, samples, trials), trials)
+    rule = AnytimeRule(0.2)
+    again, asked = replay(errors, rule, trials, denoiser), DiffusionClassifier(denoiser, trials, rule).answer(samples)
+    assert (again.passes == asked.passes).all()
+    assert (again.told == asked.told).all()
+    assert again.logits == pytest.approx(asked.logits, nan_ok=True)
+    assert asked.passes.min() < 8 * 60
+
+
+def test_the_least_trials_are_chosen_from_which_on_the_accuracy_stays() -> None:
+    denoiser = ColorDenoiser()
+    labels = np.arange(40) % 8
+    trials = draw_trials(denoiser, 12, antithetic=False)
+    rng = np.random.default_rng(1)
+    errors = rng.normal(5, 0.1, (40, 8, 12))
+    errors[np.arange(40), labels, 3:] -= 5.0  # nothing is known before the fourth trial
+    errors[np.arange(40), labels, :3] += 1.0
+    choice = choose(Tried(errors, trials, labels, np.arange(40).astype(str)), denoiser)
+    assert 4 <= choice.facts["fixed_trials"] <= 5
+    assert choice.plateau == 1
+
+
+def test_an_unknown_protocol_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no protocol 'best'"):
+        run(tmp_path, "best")
+
+
+def test_who_stands_beside_whom() -> None:
+    described, fresh = color_encoder("descriptors"), color_encoder("fresh")
+    assert [one.name for one in line_up([described, fresh])] == ["descriptors", "fresh", "fresh+descriptors"]
+    assert Embedding((fresh, described)).name == "fresh+descriptors"
+    assert of_all_types(described)
+
+
+def test_gains_are_over_the_first_network_under_the_same_prior() -> None:
+    told: Told = {"descriptors.linear_probe.even": {}, "a.network.even": {}, "b.network.even": {}}
+    assert reference_row(told) == "a.network"
+    assert reference_row({"descriptors.linear_probe.even": {}}) == "descriptors.linear_probe"
+    assert compared_with("a.gaussian.white", "a.network") == "a.network.white"
+    assert compared_with("a.denoiser_adapted.white", "a.network") == "a.network_adapted.white"
