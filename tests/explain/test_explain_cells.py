@@ -251,7 +251,8 @@ def test_the_page_shows_pictures_sentences_and_limits(tmp_path: Path, explainer:
     page = sink.finish(replace(report_of([result]), explanations=found)).read_text("utf-8")
     assert page.count("<figcaption>what would change") == 2
     assert "Lymphocyte → <span" in page
-    assert "Toward monocyte, marked: the nucleus lighter in 100% of its area. In the edited cell" in page
+    assert "Toward monocyte, marked: the nucleus lighter in 100% of its area.</p>" in page
+    assert "Edited: the nucleus lets through" in page
     assert "The classifier takes the edited cell for monocyte" in page
     assert "not why the cell is as it is" in page
     assert "center 1 with 32 trials a map" in page
@@ -268,9 +269,13 @@ def test_without_explanations_the_page_says_nothing_of_them(tmp_path: Path) -> N
 def test_sentences_say_what_was_measured_alone(explainer: Explainer) -> None:
     [there] = explained(explainer, LIGHTER, gray=100)
     [none] = explained(explainer, DARKER, current=DARKER)
-    assert counterfactuals.change_sentence(none) == "Toward lymphocyte: hardly anything is marked (0% of the view)."
-    assert "cytoplasm" not in counterfactuals.change_sentence(there)
-    assert "(optical density -" in counterfactuals.change_sentence(there)
+    assert counterfactuals.mark_sentence(none) == "Toward lymphocyte, hardly anything is marked (0% of the view)."
+    assert counterfactuals.edit_sentence(none) == ""
+    assert "cytoplasm" not in " ".join(counterfactuals.sentences(there))
+    part = replace(there.regions[0], edited_transmittance=(-0.034, 0.012, 0.0), edited_density=-0.001)
+    assert counterfactuals.edit_sentence(replace(there, regions=(part,))).startswith(
+        "Edited: the nucleus lets through 3 less red, 1 more green points of light (optical density +0.00)."
+    )
     denied = replace(there, check=replace(there.check, answer=CellType.BASOPHIL, leaning_after=-0.1))
     assert "does not take the edited cell for monocyte but for basophil" in counterfactuals.check_sentence(denied)
     assert "still explains it better as what it was" in counterfactuals.check_sentence(denied)

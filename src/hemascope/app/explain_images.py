@@ -25,7 +25,7 @@ from hemascope.core.report import FailedInput, FieldResult
 from hemascope.core.smear import Field
 from hemascope.core.units import Microns
 from hemascope.export.explanation_models import explanation_record
-from hemascope.reporting.counterfactuals import LIMITS, change_sentence, check_sentence, draw_panel
+from hemascope.reporting.counterfactuals import LIMITS, draw_panel, sentences
 from hemascope.sources.discover import Source
 
 EXPLANATIONS_FILE = "explanations.json"
@@ -177,7 +177,7 @@ def _write(folder: Path, number: int, found: Counterfactual) -> str:
 
 def _write_list(folder: Path, names: Sequence[str], found: Sequence[Counterfactual], provenance: Provenance) -> None:
     records = [
-        {"picture": name, "arrays": name.replace(".png", ".npz"), "says": [change_sentence(one), check_sentence(one)]}
+        {"picture": name, "arrays": name.replace(".png", ".npz"), "says": list(sentences(one))}
         | explanation_record(one).model_dump(mode="json")
         for name, one in zip(names, found, strict=True)
     ]

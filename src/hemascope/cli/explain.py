@@ -43,7 +43,7 @@ def explain(
     from hemascope.app.explain_images import ExplainRequest, explain_images
     from hemascope.app.provenance import gather_provenance
     from hemascope.recipes import AnalysisRecipe, override
-    from hemascope.reporting.counterfactuals import LIMITS, change_sentence, check_sentence
+    from hemascope.reporting.counterfactuals import LIMITS, sentences
     from hemascope.sources.discover import discover
 
     recipe = override(
@@ -65,7 +65,7 @@ def explain(
     if not quiet:
         for found, picture in zip(explained.explanations, explained.pictures, strict=True):
             typer.echo(f"{picture}: {found.cell_id}, {found.current.value}")
-            typer.echo(f"  {change_sentence(found)}\n  {check_sentence(found)}")
+            typer.echo("\n".join(f"  {sentence}" for sentence in sentences(found) if sentence))
         typer.echo(LIMITS)
     if explained.failed:
         raise typer.Exit(SOME_FAILED)

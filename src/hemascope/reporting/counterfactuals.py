@@ -30,6 +30,7 @@ LIMITS = (
 _LEAST_SHARE = 0.05
 """Parts with less of their area marked are not named in a sentence."""
 
+_LEAST_LIGHT = 0.01
 _QUALITY = 85
 _MOST_OPAQUE = 0.9
 
@@ -43,8 +44,7 @@ class ExplanationCard(NamedTuple):
     cell: bytes
     change: bytes
     edited: bytes
-    sentence: str
-    check: str
+    sentences: tuple[str, str, str]
 
 
 def explanation_cards(explanations: Sequence[Counterfactual]) -> list[ExplanationCard]:
@@ -57,8 +57,7 @@ def explanation_cards(explanations: Sequence[Counterfactual]) -> list[Explanatio
             encode(enlarged(found.crop), _QUALITY),
             encode(draw_change(found), _QUALITY),
             encode(enlarged(found.edited), _QUALITY),
-            change_sentence(found),
-            check_sentence(found),
+            sentences(found),
         )
         for found in explanations
     ]
@@ -77,14 +76,28 @@ def method_sentence(explanations: Sequence[Counterfactual]) -> str:
     )
 
 
-def change_sentence(found: Counterfactual) -> str:
-    """Return what is marked, part by part, and how the edited cell differs there: all of it measured."""
+def sentences(found: Counterfactual) -> tuple[str, str, str]:
+    """Return what is marked, how the edited cell differs, and what it is taken for: all of it measured."""
+    return mark_sentence(found), edit_sentence(found), check_sentence(found)
+
+
+def mark_sentence(found: Counterfactual) -> str:
+    """Return what is marked, part by part."""
     named = [part for part in found.regions if part.darker + part.lighter >= _LEAST_SHARE]
     target = _name(found.target)
     if not named:
-        return f"Toward {target}: hardly anything is marked ({100 * found.marked_share:.0f}% of the view)."
-    marked, edited = "; ".join(map(_marked, named)), "; ".join(map(_edited, named))
-    return f"Toward {target}, marked: {marked}. In the edited cell, on average: {edited}."
+        return f"Toward {target}, hardly anything is marked ({100 * found.marked_share:.0f}% of the view)."
+    return f"Toward {target}, marked: {'; '.join(map(_marked, named))}."
+
+
+def edit_sentence(found: Counterfactual) -> str:
+    """Return how the edited cell differs, part by part; "" where no part does by a point of the light."""
+    named = [part for part in found.regions if max(map(abs, part.edited_transmittance)) >= _LEAST_LIGHT]
+    if not named:
+        return ""
+    return (
+        f"Edited: {'; '.join(map(_edited, named))}. Points are hundredths of the light that passes glass, on average."
+    )
 
 
 def check_sentence(found: Counterfactual) -> str:
@@ -144,8 +157,10 @@ def _marked(part: RegionChange) -> str:
 
 def _edited(part: RegionChange) -> str:
     colors = zip(("red", "green", "blue"), part.edited_transmittance, strict=True)
-    light = ", ".join(f"{name} {100 * value:+.0f}" for name, value in colors)
-    return f"the {part.region} {light} points of 100 of the light (optical density {part.edited_density:+.2f})"
+    points = [(round(100 * value), name) for name, value in colors]
+    light = ", ".join(f"{abs(count)} {'less' if count < 0 else 'more'} {name}" for count, name in points if count)
+    density = round(part.edited_density, 2) + 0.0  # no minus before a zero
+    return f"the {part.region} lets through {light} points of light (optical density {density:+.2f})"
 
 
 def _leaning(check: AnswerCheck) -> str:
