@@ -111,23 +111,6 @@ def test_confidence_is_the_share_that_is_right() -> None:
             assert right[inside].mean() == pytest.approx(stated[inside].mean(), abs=0.03)
 
 
-def test_a_threshold_holds_for_every_source() -> None:
-    rng = np.random.default_rng(2)
-    errors = np.concatenate([1 + rng.random((1000, 3)), 1.5 + rng.random((1000, 3))])
-    given = answers(errors)
-    sources = ["first"] * 1000 + ["second"] * 1000
-    alone = fit_calibration(given, given.told)
-    both = fit_calibration(given, given.told, sources=sources)
-    beyond = given.explained > both.anomaly_threshold
-    assert beyond[1000:].mean() == pytest.approx(0.05, abs=0.002)
-    assert beyond[:1000].mean() < 0.01
-    first = fit_calibration(given, given.told, sources=["second"] * 1000 + ["first"] * 1000)
-    assert (given.explained[1000:] > first.anomaly_threshold).mean() == pytest.approx(0.05, abs=0.002)
-    assert alone.anomaly_threshold > both.anomaly_threshold
-    with pytest.raises(ValueError, match="source"):
-        fit_calibration(given, given.told, sources=sources[1:])
-
-
 @settings(deadline=None)
 @given(st.integers(1, 40), st.integers(0, 2**32 - 1), st.sampled_from(["all", "none", "mixed"]))
 def test_whatever_the_cells_the_calibration_is_sound(count: int, seed: int, right: str) -> None:

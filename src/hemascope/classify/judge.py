@@ -22,10 +22,6 @@ from hemascope.core.taxonomy import CellType
 
 STRANGE = 0.01
 """Default share of validation cells beyond the threshold of anomaly."""
-
-STRANGE_ELSEWHERE = 0.05
-"""Most validation cells of any source but the first that may lie beyond it."""
-
 _NEWTON_STEPS = 50
 
 
@@ -89,18 +85,13 @@ def read_calibration(values: Mapping[str, Any]) -> JudgeCalibration:
 
 
 def fit_calibration(
-    answers: DiffusionAnswers,
-    truth: NDArray[np.intp],
-    *,
-    strange: float = STRANGE,
-    sources: Sequence[str] | None = None,
+    answers: DiffusionAnswers, truth: NDArray[np.intp], *, strange: float = STRANGE
 ) -> JudgeCalibration:
     """Return the calibration by validation cells, all answered with every class to the last trial.
 
     The confidence is Platt's logistic curve over zeta (Platt, Advances in Large Margin Classifiers 1999), with his
     smoothed targets, so that it stays finite where every cell is right. The floor of anomaly is the least error of a
-    cell, its threshold the error that a share ``strange`` of the cells exceeds: those of the first source, where there
-    are several, and at most ``STRANGE_ELSEWHERE`` of any other's, as for the classifier's own threshold.
+    cell, its threshold the error that a share ``strange`` of the cells exceeds.
 
     Parameters
     ----------
@@ -110,19 +101,16 @@ def fit_calibration(
         N numbers of the right classes.
     strange
         Above 0, below 1.
-    sources
-        N names of where each cell is from; None for one source.
 
     Raises
     ------
     ValueError
-        If there is not one truth a cell, or one source, no cell, or a share out of range.
+        If there is not one truth a cell, no cell, or a share out of range.
     """
-    names = ("",) * len(truth) if sources is None else tuple(sources)
-    if not len(truth) == len(answers) == len(names) or not len(truth) or not 0 < strange < 1:
-        raise ValueError(f"need a truth and source for each of {len(answers)} cells, and a share, not {strange}")
+    if len(truth) != len(answers) or not len(truth) or not 0 < strange < 1:
+        raise ValueError(f"need a truth for each of {len(answers)} cells, a cell, and a share, not {strange}")
     slope, intercept = _fit_logistic(zeta(answers.errors, corrected=True), answers.told == truth)
-    least, threshold = float(answers.explained.min()), _threshold(answers.explained, names, strange)
+    least, threshold = float(answers.explained.min()), float(np.quantile(answers.explained, 1 - strange))
     return JudgeCalibration(slope, intercept, least, max(threshold, least * (1 + 1e-6) + 1e-12))
 
 
@@ -204,12 +192,6 @@ def _size(encoder: Encoder) -> tuple[int, float]:
     if spec.crop_um is None:
         raise WeightsError(f"{encoder.identity.name} states no width of its crops in um; name another encoder")
     return spec.crop_px, spec.crop_um
-
-
-def _threshold(explained: NDArray[np.float64], sources: Sequence[str], strange: float) -> float:
-    of = np.array(sources)
-    shares = {name: strange if place == 0 else STRANGE_ELSEWHERE for place, name in enumerate(dict.fromkeys(sources))}
-    return max(float(np.quantile(explained[of == name], 1 - share)) for name, share in shares.items())
 
 
 def _fit_logistic(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[float, float]:
