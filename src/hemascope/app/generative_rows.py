@@ -14,7 +14,7 @@ from hemascope.classify.diffusion.classifier import DiffusionClassifier
 from hemascope.classify.diffusion.trials import draw_trials
 from hemascope.classify.examples import LabeledEmbeddings
 from hemascope.classify.gaussian import SharedGaussian, fit_shared_gaussian
-from hemascope.classify.linear_probe import fit_linear_probe
+from hemascope.classify.linear_probe import balanced_weights, fit_linear_probe
 from hemascope.classify.mixture import fit_mixture
 from hemascope.core.ports import EmbeddingClassifier
 from hemascope.core.provenance import ModelIdentity
@@ -31,6 +31,9 @@ COMPONENTS = (2, 3, 5)
 
 TRIALS = 16
 """Of the embedding denoiser, in pairs of opposite noise: a Gaussian one is exact from the first pair on."""
+
+PROBE_ITERATIONS = 300
+"""Of a linear probe whose penalty is given, as in the protocol ``transfer``."""
 
 Values = NDArray[np.float32]
 Labels = NDArray[np.intp]
@@ -101,11 +104,19 @@ class Fitted:
     chosen: dict[str, object]
 
 
-def fit_chosen(train: LabeledEmbeddings, validation: LabeledEmbeddings) -> Fitted:
+def fit_chosen(train: LabeledEmbeddings, validation: LabeledEmbeddings, penalty: float | None = None) -> Fitted:
     """Return classifiers fitted on training cells, their settings chosen and their logits calibrated on validation.
 
     The settings are those of the least negative log-likelihood at the best temperature. The Gaussian, the mixture and
     the denoiser hold under equal shares of the classes; the probe under those of training, which are near equal.
+
+    Parameters
+    ----------
+    train, validation
+        Cells with groups.
+    penalty
+        C of the linear probe, with all classes counted alike, as in the protocol ``transfer``; None lets validation
+        choose, with cells counted alike.
 
     Raises
     ------
@@ -121,7 +132,7 @@ def fit_chosen(train: LabeledEmbeddings, validation: LabeledEmbeddings) -> Fitte
     denoisers = {share: gaussian_denoiser(values, labels, share) for share in SHRINKAGES}
     denoiser_shrinkage = _best(denoisers, validation)
     found: dict[str, EmbeddingClassifier] = {
-        "linear_probe": fit_classifier("linear_probe", train, validation, CLASSES),
+        "linear_probe": _probe(train, validation, penalty),
         "gaussian": WithoutShares(gaussians[shrinkage], gaussians[shrinkage].log_shares),
         "mixture": WithoutShares(mixtures[components], mixtures[components].log_shares),
         "embedding_denoiser": denoisers[denoiser_shrinkage],
@@ -130,6 +141,15 @@ def fit_chosen(train: LabeledEmbeddings, validation: LabeledEmbeddings) -> Fitte
         rows={row: calibrate(fitted, validation.values, validation.labels) for row, fitted in found.items()},
         gaussian=gaussians[shrinkage],
         chosen={"shrinkage": shrinkage, "components": components, "denoiser_shrinkage": denoiser_shrinkage},
+    )
+
+
+def _probe(train: LabeledEmbeddings, validation: LabeledEmbeddings, penalty: float | None) -> EmbeddingClassifier:
+    if penalty is None:
+        return fit_classifier("linear_probe", train, validation, CLASSES)
+    weights = balanced_weights(train.labels, len(CLASSES))
+    return fit_linear_probe(
+        train.values, train.labels, CLASSES, c=penalty, class_weights=weights, max_iterations=PROBE_ITERATIONS
     )
 
 
