@@ -39,7 +39,7 @@ from hemascope.synth.write import write_smear
 from hemascope.zoo import shipped
 
 HEADS = ModelIdentity("cell_attributes", "1", "4" * 64, "numpy-cpu-fp32", "Apache-2.0")
-PLAIN = AnalysisRecipe(attributes=False, red_cells=False, segmenter="classical")
+PLAIN = AnalysisRecipe(attributes=False, red_cells=False, segmenter="classical", generative="off")
 
 
 class TypesInTurn:

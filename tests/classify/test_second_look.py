@@ -14,7 +14,7 @@ from hemascope.classify.diffusion.cascade import Cascade
 from hemascope.classify.diffusion.classifier import DiffusionClassifier
 from hemascope.classify.diffusion.elimination import NoElimination
 from hemascope.classify.diffusion.trials import draw_trials
-from hemascope.classify.second_look import SecondLook, read_second_look
+from hemascope.classify.second_look import SecondLook, fit_second_look, read_second_look
 from hemascope.core.cell import CellCrop
 from hemascope.core.embedding import EncoderSpec
 from hemascope.core.errors import WeightsError
@@ -95,3 +95,27 @@ def test_what_is_no_cascade_is_refused() -> None:
         read_second_look(good | {"temperature": 0}, [LevelEncoder()], gaussian(KNOWN))
     with pytest.raises(WeightsError, match="several sizes"):
         read_second_look(good, [LevelEncoder(), LevelEncoder(32)], gaussian(KNOWN))
+
+
+def test_three_numbers_are_fitted_to_cells_that_both_were_asked_of() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 4, 2000)
+    truth = np.eye(4)[labels]
+    sure = rng.random(2000) < 0.85
+    # The classifier knows most cells and guesses at the rest; the second model knows more, and says it twice too loudly.
+    first = np.log(np.where(sure[:, None], 0.97 * truth + 0.01 * (1 - truth), 0.25))
+    chances = np.exp(2.0 * truth) / np.exp(2.0 * truth).sum(axis=1, keepdims=True)
+    told = np.array([rng.choice(4, p=row) for row in chances])
+    second = 2 * 2.0 * np.eye(4)[told]
+    found = fit_second_look(first, second, labels)
+    unsure = np.exp(first.max(axis=1)) < found["threshold"]
+    assert 0.1 < unsure.mean() <= 0.2
+    assert not (unsure & sure).any()
+    assert found["temperature"] == pytest.approx(2, rel=0.1)
+    assert found["share"] == pytest.approx(1, abs=0.15)
+    assert read_second_look(found, [LevelEncoder()], gaussian(KNOWN)).cascade.share == found["share"]
+    deaf = fit_second_look(first, rng.normal(size=second.shape), labels)
+    assert deaf["share"] < 0.1
+    assert fit_second_look(first, second, labels, passed_on=0.0)["share"] == 0
+    with pytest.raises(ValueError, match="labels"):
+        fit_second_look(first, second, labels[1:])

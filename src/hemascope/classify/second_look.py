@@ -9,12 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hemascope.classify.diffusion.budget import choose_threshold, fit_share
 from hemascope.classify.diffusion.cascade import Cascade
 from hemascope.classify.diffusion.classifier import DiffusionClassifier
 from hemascope.core.cell import CellCrop
 from hemascope.core.errors import WeightsError
 from hemascope.core.ports import Encoder
 from hemascope.core.taxonomy import CellType
+from hemascope.stats.temperature import fit_temperature
+
+PASSED_ON = 0.2
+"""Default share of cells that are looked at again: most of what a classifier gets wrong is among them."""
 
 _LEAST = 1e-12
 """Stands for a probability of 0, which has no logarithm."""
@@ -60,6 +65,36 @@ class SecondLook:
         rows = np.concatenate([encoder.encode(crops) for encoder in self.encoders], axis=1)
         prepare = self.cascade.second.prepare
         return rows if prepare is None else prepare(rows)
+
+
+def fit_second_look(
+    first: NDArray[np.float64], second: NDArray[np.float64], labels: NDArray[np.intp], *, passed_on: float = PASSED_ON
+) -> dict[str, float]:
+    """Return what ``read_second_look`` takes, fitted on validation cells of which both models were asked.
+
+    Parameters
+    ----------
+    first
+        N x K calibrated log probabilities of the classifier, over the second model's classes.
+    second
+        N x K logits of the second model, every class tried.
+    labels
+        N numbers of the right classes.
+    passed_on
+        Share of the cells, the least certain, that are to be looked at again; 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If there is no cell, lengths disagree, or the share is out of range.
+    """
+    if not len(first) == len(second) == len(labels) or not len(labels) or not 0 <= passed_on <= 1:
+        raise ValueError(f"need as many answers as labels, a cell, and a share, not {passed_on}")
+    temperature = fit_temperature(second, labels)
+    threshold = choose_threshold(first, np.ones(len(first), np.intp), passed_on)
+    unsure = np.exp(first.max(axis=1)) < threshold
+    share = fit_share(first[unsure], second[unsure] / temperature, labels[unsure]) if unsure.any() else 0.0
+    return {"temperature": temperature, "threshold": threshold, "share": share}
 
 
 def read_second_look(spec: Mapping[str, Any], encoders: Sequence[Encoder], second: DiffusionClassifier) -> SecondLook:
