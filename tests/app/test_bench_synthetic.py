@@ -97,13 +97,20 @@ def test_the_tables_mark_what_was_seen(outcome: Outcome) -> None:
         "metrics": outcome.measures.metrics, "intervals": outcome.measures.intervals, "n": outcome.n,
         "provenance": outcome.notes, "baselines": {},
     }  # fmt: skip
-    likeness, by_type, copies, balanced, _ = synthetic_tables(document)
+    likeness, by_type, copies, guidance, balanced, _ = synthetic_tables(document)
+    assert [row[:2] for row in guidance.rows] == [("color", "1 (default)"), ("color", "1.5"), ("color", "2.5")]
     assert {row[0]: row[1] for row in likeness.rows} == {"color": "unseen", "used": "seen"}
     assert all(cell != "-" for row in likeness.rows for cell in row[:-1])
     assert len(by_type.rows) == 2 * len(CLASSES)
     assert [row[0] for row in copies.rows] == ["pixels", "color", "used"]
     assert {row[2]: row[3] for row in balanced.rows}["and synthetic cells"] == "all training cells: seen"
     assert balanced.rows[0][-1] != "-"
+
+
+def test_disks_are_best_unguided_and_validation_cells_say_so(outcome: Outcome) -> None:
+    found = [figure(outcome, f"guidance.color.{percent}.class_frechet") for percent in (100, 150, 250)]
+    assert found == sorted(found)
+    assert found[2] > 2 * found[0]
 
 
 def test_held_out_cells_are_no_training_cells_and_all_rows_are_of_one_size(tmp_path: Path) -> None:

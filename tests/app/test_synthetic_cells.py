@@ -126,6 +126,17 @@ def test_what_cannot_be_made_leaves_nothing_behind(values: dict[str, object], sa
     assert not list(tmp_path.iterdir())
 
 
+def test_the_command_and_the_benchmark_draw_alike() -> None:
+    from typer.main import get_command
+
+    from hemascope.app.synthesize import GUIDANCE, MOST, STEPS
+    from hemascope.cli.synthesize import app
+
+    options = {param.name: param for param in get_command(app).commands["cells"].params}  # type: ignore[attr-defined]
+    assert (options["guidance"].default, options["steps"].default) == (GUIDANCE, STEPS)
+    assert options["count"].default <= MOST
+
+
 def test_guidance_is_refused_where_the_denoiser_takes_none(tmp_path: Path) -> None:
     class Plain(GaussianDenoiser):
         crop_size = (4, 24.0)

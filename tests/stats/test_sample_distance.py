@@ -100,6 +100,27 @@ def test_the_kernel_distance_is_that_of_the_plain_sums() -> None:
     assert kernel_distance(x, y).value == pytest.approx(float(sum(within) - 2 * across))
 
 
+def test_a_fixed_number_of_every_class_does_not_bias_the_kernel_distance() -> None:
+    rng, classes = np.random.default_rng(8), np.repeat([0, 1, 2], 4)
+    plain, stratified = [], []
+    for _ in range(2000):
+        x, y = (rng.normal(size=(12, 2)) + classes[:, None] * 1.5 for _ in range(2))
+        plain.append(kernel_distance(x, y).value)
+        stratified.append(kernel_distance(x, y, (classes, classes)).value)
+    error = float(np.std(stratified)) / len(stratified) ** 0.5
+    assert np.mean(stratified) == pytest.approx(0, abs=4 * error)
+    assert np.mean(plain) < -20 * error
+
+
+def test_one_stratum_is_none() -> None:
+    x, y = np.random.default_rng(9).normal(size=(2, 7, 3))
+    one = np.zeros(7)
+    assert kernel_distance(x, y, (one, one)).value == pytest.approx(kernel_distance(x, y).value)
+    for wrong in (np.ones(7), np.arange(7), np.zeros(6)):
+        with pytest.raises(ValueError, match="strata"):
+            kernel_distance(x, y, (one, wrong))
+
+
 def test_precision_and_recall_of_samples_alike_apart_and_of_a_half() -> None:
     rng = np.random.default_rng(6)
     real = np.concatenate([rng.normal(0, 0.1, (50, 2)), rng.normal(10, 0.1, (50, 2))])

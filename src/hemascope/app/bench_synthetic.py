@@ -10,12 +10,13 @@ from hemascope.app.bench_record import Measures
 from hemascope.app.bench_request import BenchmarkParts, BenchmarkRequest, Outcome, describe_set, needed_root
 from hemascope.app.synthesize import GUIDANCE, STEPS, Generator, sampling_plan
 from hemascope.app.synthetic_check import embedding_nearness, pixel_nearness
-from hemascope.app.synthetic_material import CLASSES, SEED, Material, Numbers, Values, embed_material, gather_material
-from hemascope.app.synthetic_mixing import MixingTask, fit_mixed, measure_mixing, no_extra
+from hemascope.app.synthetic_guidance import measure_guidance
+from hemascope.app.synthetic_material import CLASSES, SEED, Material, Values, embed_material, gather_material
+from hemascope.app.synthetic_mixing import MixingTask, measure_mixing, told_by_real
 from hemascope.app.target_cells import PBC, locate_cells
 from hemascope.evaluate.generated_cells import compare_by_class, compare_samples, told_as_asked
 
-EACH = 200
+EACH = 160
 """Generated cells of a type, at most."""
 
 DEFAULT_ENCODERS = ("hemascope-s", "descriptors")
@@ -40,6 +41,9 @@ def run(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) ->
             values["made"], values["held_out"][material.reference], values["training"], values["copies"]
         )
         measures.add(f"{PBC}.memory.{encoder.name}", near_by.figures())
+        if encoder is encoders[0]:
+            prefix = f"{PBC}.guidance.{encoder.name}"
+            measure_guidance(measures, prefix, generator, encoder, material, values, plan, progress)
         measure_mixing(measures, f"{PBC}.mixing.{encoder.name}", mixing_task(material, values), progress)
     return Outcome(
         data={PBC: describe_set(PBC, root, "")},
@@ -73,7 +77,7 @@ def measure_likeness(measures: Measures, prefix: str, material: Material, values
         ("shuffled", drawn, shuffled),
     ):
         measures.add(f"{prefix}.{name}", compare_by_class(cells, labels, real, types))
-    told_made, told_real = _told(training, material.training_types, made, real)
+    told_made, told_real = told_by_real(training, material.training_types, made, real)
     measures.add(f"{prefix}.synthetic", {"told_as_asked": told_as_asked(told_made, types)})
     measures.add(f"{prefix}.real", {"told_as_asked": told_as_asked(told_real, types)})
     for place, name in enumerate(CLASSES):
@@ -93,9 +97,3 @@ def mixing_task(material: Material, values: dict[str, Values]) -> MixingTask:
         asked=values["held_out"][tested], asked_types=material.held_out_types[tested],
         asked_groups=material.held_out_groups[tested],
     )  # fmt: skip
-
-
-def _told(training: Values, types: Numbers, *asked: Values) -> list[Numbers]:
-    """Return the types that a probe of all training cells tells."""
-    probe = fit_mixed(training, types, no_extra(training, types, training, types, SEED))
-    return [np.asarray(probe.logits(cells).argmax(axis=1), np.intp) for cells in asked]

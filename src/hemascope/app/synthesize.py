@@ -31,7 +31,7 @@ from hemascope.core.ports import CellDenoiser
 from hemascope.denoise.sampling import GuidedDenoiser, SamplingPlan, draw_samples
 
 GUIDANCE = 1.5
-STEPS = 30
+STEPS = 25
 
 MOST = 10_000
 """Cells of a class in one run: all are held in memory."""

@@ -21,8 +21,8 @@ from hemascope.evaluate.leaks import check_disjoint_groups
 
 CLASSES = tuple(cell_type.value for cell_type in CellType)
 
-BLUR_PX = 1.0
-"""Deviation of the Gaussian that spoils the blurred cells, in pixels of the model: 0.4 um at 64 pixels for 24 um."""
+BLUR_PX = 2.0
+"""Deviation of the Gaussian that spoils the blurred cells, in pixels of the model: 0.75 um at 64 pixels for 24 um."""
 
 SEED = 0
 """Of the draws of real and generated cells."""
@@ -107,7 +107,7 @@ def gather_material(
     counts = [np.bincount(part, minlength=len(CLASSES)).min() for part in (types[: len(known)], held_types)]
     each = min(most, int(min(counts)))
     real = real_pictures(generator.denoiser, [*known, *apart], progress)
-    made = _generated(generator, each, plan, progress)
+    made = draw_pictures(generator, each, plan, progress)
     drawn, reference = draw_each(types[: len(known)], each), draw_each(held_types, each)
     chosen = real[: len(known)][drawn]
     return Material(
@@ -140,7 +140,8 @@ def embed_material(encoder: ProtocolEncoder, material: Material, width: float, p
     return {name: embed_pictures(encoder, pictures, width, progress) for name, pictures in kinds.items()}
 
 
-def _generated(generator: Generator, each: int, plan: SamplingPlan, progress: Progress) -> Pictures:
+def draw_pictures(generator: Generator, each: int, plan: SamplingPlan, progress: Progress) -> Pictures:
+    """Return generated cells, ``each`` of every type, type by type."""
     total = plan.passes(generator.denoiser.schedule, each)
     parts = []
     for name in CLASSES:

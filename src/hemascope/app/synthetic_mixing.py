@@ -127,6 +127,12 @@ def fit_mixed(real: Values, types: Numbers, extra: Extra) -> LinearProbe:
     return fit_linear_probe(values, labels, CLASSES, c=PENALTY, sample_weights=weights)
 
 
+def told_by_real(training: Values, types: Numbers, *asked: Values) -> list[Numbers]:
+    """Return the types that a probe of all training cells tells of each array of embeddings."""
+    probe = fit_mixed(training, types, Extra(training[:0], types[:0]))
+    return [np.asarray(probe.logits(cells).argmax(axis=1), np.intp) for cells in asked]
+
+
 def draw_embeddings(values: Values, types: Numbers, each: int, seed: int) -> Values:
     """Return ``each`` new embeddings of every type, type by type, from the Gaussian denoiser fitted to some cells."""
     space = fit_embedding_space(values, types, len(CLASSES), shrinkage=SHRINKAGE)

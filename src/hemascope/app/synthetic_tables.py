@@ -13,6 +13,10 @@ _ROWS = {
     "shuffled": "Real, learned from, types shuffled",
 }
 _LIKENESS = ("frechet", "kernel", "precision", "recall", "class_frechet", "class_kernel", "told_as_asked")
+_LIKENESS_SHOWN = (
+    "Fréchet", "Kernel distance", "Precision", "Recall", "Fréchet within types", "Kernel distance within types",
+    "Told as asked",
+)  # fmt: skip
 _MIXTURES = {
     "real": ("Real cells alone", "nothing"),
     "weighted": ("Real cells, counted twice", "nothing"),
@@ -31,6 +35,7 @@ def synthetic_tables(document: Document) -> tuple[PlainTable, ...]:
         _likeness(own, seen, each),
         _by_type(own, seen, each),
         _copies(own, ("pixels", *encoders)),
+        _guidance(own, document["provenance"]["generator"]["guidance"]),
         *(_mixing(own, seen, metric, title) for metric, title in _METRICS.items()),
     )
 
@@ -44,10 +49,7 @@ def _likeness(own: Figures, seen: dict[str, str], each: int) -> PlainTable:
         for name, mark in seen.items()
         for row, shown in _ROWS.items()
     )
-    columns = (
-        "Encoder", "Labels of PBC", "Cells", "Fréchet", "Kernel distance", "Precision", "Recall",
-        "Fréchet within types", "Kernel distance within types", "Told as asked",
-    )  # fmt: skip
+    columns = ("Encoder", "Labels of PBC", "Cells", *_LIKENESS_SHOWN)
     return PlainTable(f"Against {each} real cells of each type not learned from, as many in every row", columns, rows)
 
 
@@ -74,6 +76,18 @@ def _copies(own: Figures, ways: tuple[str, ...]) -> PlainTable:
         "Ratio below that of all but 1%", "Deliberate copies found",
     )  # fmt: skip
     return PlainTable("Synthetic cells and the training cell nearest to each", columns, rows)
+
+
+def _guidance(own: Figures, default: float) -> PlainTable:
+    end = ".told_as_asked"
+    keys = [key.removesuffix(end) for key in own.metrics if key.startswith(f"{_SET}.guidance.") and key.endswith(end)]
+    rows = []
+    for key in keys:
+        encoder, percent = key.removeprefix(f"{_SET}.guidance.").rsplit(".", 1)
+        mark = f"{int(percent) / 100:g}{' (default)' if int(percent) == round(100 * default) else ''}"
+        rows.append((encoder, mark, *(own.text(f"{key}.{figure}") for figure in _LIKENESS)))
+    columns = ("Encoder", "Guidance", *_LIKENESS_SHOWN)
+    return PlainTable("Guidance, by validation cells alone; fewer cells than above", columns, tuple(rows))
 
 
 def _mixing(own: Figures, seen: dict[str, str], metric: str, title: str) -> PlainTable:

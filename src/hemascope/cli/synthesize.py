@@ -38,7 +38,7 @@ def cells(
         float,
         typer.Option("--guidance", min=0, max=20, help="1: as learned; above: more typical and less various."),
     ] = 1.5,
-    steps: Annotated[int, typer.Option("--steps", min=2, max=1000, help="From noise to cell.")] = 30,
+    steps: Annotated[int, typer.Option("--steps", min=2, max=1000, help="From noise to cell.")] = 25,
     model: Annotated[
         Path | None,
         typer.Option("--model", metavar="DIR", help="Folder of a denoiser of images; else the shipped one."),

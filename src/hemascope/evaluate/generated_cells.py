@@ -20,13 +20,17 @@ AROUND = 50
 _NORMAL_95 = 1.959963984540054
 
 
-def compare_samples(made: ArrayLike, real: ArrayLike) -> dict[str, Estimate]:
+def compare_samples(
+    made: ArrayLike, real: ArrayLike, strata: tuple[ArrayLike, ArrayLike] | None = None
+) -> dict[str, Estimate]:
     """Return ``frechet``, ``kernel``, ``precision`` and ``recall`` of made cells against as many real ones.
 
     Parameters
     ----------
     made, real
-        N x D embeddings each. Of equal number, since two of the figures depend on it.
+        N x D embeddings each. Of equal number, since all figures but one depend on it.
+    strata
+        Class numbers of both, where cells were drawn class by class; see ``kernel_distance``.
 
     Raises
     ------
@@ -36,7 +40,7 @@ def compare_samples(made: ArrayLike, real: ArrayLike) -> dict[str, Estimate]:
     x, y = np.asarray(made, np.float64), np.asarray(real, np.float64)
     if len(x) != len(y):
         raise ValueError(f"compare equal numbers of cells, not {len(x)} and {len(y)}: the distances depend on them")
-    kernel, regions = kernel_distance(x, y), precision_recall(x, y)
+    kernel, regions = kernel_distance(x, y, strata), precision_recall(x, y)
     reach = _NORMAL_95 * kernel.standard_error
     return {
         "frechet": Estimate(frechet_distance(x, y)),
@@ -60,7 +64,7 @@ def compare_by_class(
     """
     of_made, of_real = np.asarray(made_classes, np.intp), np.asarray(real_classes, np.intp)
     each = [compare_samples(made[of_made == k], real[of_real == k]) for k in np.unique(of_real)]
-    figures = compare_samples(made, real)
+    figures = compare_samples(made, real, (of_made, of_real))
     for name in ("frechet", "kernel", "precision", "recall"):
         values = [one[name].value for one in each]
         figures[f"class_{name}"] = Estimate(float(np.mean([value for value in values if value is not None])))
