@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from hemascope.app.bench_report import WholeRun
     from hemascope.app.bench_request import BenchmarkParts
     from hemascope.app.closest_cells import Explaining
+    from hemascope.app.embedding_decider import EmbeddingDecider
     from hemascope.app.protocol_encoder import ProtocolEncoder
     from hemascope.app.shared_encoders import SharedEncoders
     from hemascope.app.synthesize import Generator
@@ -741,8 +742,43 @@ def benchmark_parts() -> BenchmarkParts:
             folder, card, backend, precision, Settings(threads=threads)
         ),
         pixel_denoiser=build_pixel_denoiser,
+        embedding_decider=build_embedding_decider,
         published_denoiser=seeded_latent_denoiser,
     )
+
+
+def build_embedding_decider(folder: Path | None = None, settings: Settings | None = None) -> EmbeddingDecider:
+    """Return a denoiser of embeddings as it decides alone, on encoders that remember nothing.
+
+    Parameters
+    ----------
+    folder
+        Its model folder; the shipped one where None.
+    settings
+        Threads; from the environment where None.
+
+    Raises
+    ------
+    WeightsError
+        If none ships, it is damaged, or its encoders are not those it was trained on.
+    """
+    from hemascope.app.embedding_judge import open_decider
+    from hemascope.app.shared_encoders import SharedEncoders
+    from hemascope.zoo.card import read_card
+    from hemascope.zoo.onnx_graph import OnnxGraph
+    from hemascope.zoo.shipped import EMBEDDING_DENOISER, shipped_card, shipped_folder
+
+    settings = settings or read_settings()
+    if folder is None:
+        if shipped_card(EMBEDDING_DENOISER) is None:
+            raise WeightsError("this version of hemascope comes without a denoiser of embeddings; install another")
+        folder = shipped_folder(EMBEDDING_DENOISER)
+    encoders = SharedEncoders(
+        lambda folder: OnnxGraph(folder, read_card(folder), settings.threads),
+        lambda name: build_encoder(name, settings),
+        room=0,
+    )
+    return open_decider(folder, encoders.named, settings.threads)
 
 
 def seeded_latent_denoiser() -> CellDenoiser:

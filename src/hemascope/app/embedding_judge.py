@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hemascope.app.embedding_decider import EmbeddingDecider
 from hemascope.classify.diffusion.classifier import DiffusionClassifier
-from hemascope.classify.diffusion.elimination import NoElimination
+from hemascope.classify.diffusion.elimination import AnytimeRule, NoElimination
 from hemascope.classify.diffusion.trials import draw_trials
 from hemascope.classify.diffusion.weighting import TimestepWeighting, weighting_from
 from hemascope.classify.judge import EmbeddingJudge, JudgeCalibration, read_calibration
@@ -86,6 +88,15 @@ def open_second_look(folder: Path, build: Callable[[str], Encoder], threads: int
     """
     card, encoders = _open(folder, build)
     return read_second_look(card.spec.get("cascade") or {}, encoders, _classifier(folder, card, threads))
+
+
+def open_decider(folder: Path, build: Callable[[str], Encoder], threads: int = 0) -> EmbeddingDecider:
+    """Return the denoiser in a model folder as it decides alone, giving classes up as soon as the evidence suffices.
+
+    Parameters and errors are those of ``open_second_look``.
+    """
+    card, encoders = _open(folder, build)
+    return EmbeddingDecider(encoders, replace(_classifier(folder, card, threads), rule=AnytimeRule()))
 
 
 def _open(folder: Path, build: Callable[[str], Encoder]) -> tuple[ModelCard, tuple[Encoder, ...]]:

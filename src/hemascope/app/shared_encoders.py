@@ -8,7 +8,7 @@ from pathlib import Path
 from hemascope.core.ports import Encoder, TensorGraph
 from hemascope.embed.graph_encoder import GraphEncoder, read_encoder_spec
 from hemascope.embed.looks import SUFFIX, LooksEncoder
-from hemascope.embed.memory import OutputOf, RememberingEncoder, RememberingGraph
+from hemascope.embed.memory import ROOM, OutputOf, RememberingEncoder, RememberingGraph
 from hemascope.zoo.card import read_card
 from hemascope.zoo.shipped import shipped_card, shipped_folder
 
@@ -25,11 +25,16 @@ class SharedEncoders:
         From a model folder to its network.
     encoder
         From a name to an encoder.
+    room
+        Most rows that each keeps; 0 for none, where their time is to be measured.
     """
 
-    def __init__(self, graph: Callable[[Path], TensorGraph], encoder: Callable[[str], Encoder]) -> None:
+    def __init__(
+        self, graph: Callable[[Path], TensorGraph], encoder: Callable[[str], Encoder], room: int = ROOM
+    ) -> None:
         self._build_graph = graph
         self._build_encoder = encoder
+        self._room = room
         self._graphs: dict[Path, TensorGraph] = {}
         self._encoders: dict[str, Encoder] = {}
 
@@ -42,7 +47,7 @@ class SharedEncoders:
             If its weights are missing or damaged.
         """
         if folder not in self._graphs:
-            self._graphs[folder] = RememberingGraph(self._build_graph(folder))
+            self._graphs[folder] = RememberingGraph(self._build_graph(folder), self._room)
         return self._graphs[folder]
 
     def named(self, name: str) -> Encoder:
@@ -65,10 +70,10 @@ class SharedEncoders:
 
     def _built(self, name: str) -> Encoder:
         if name.endswith(SUFFIX):
-            return RememberingEncoder(LooksEncoder(self.named(name.removesuffix(SUFFIX))))
+            return RememberingEncoder(LooksEncoder(self.named(name.removesuffix(SUFFIX))), self._room)
         folder = shipped_folder(name) if "/" not in name and shipped_card(name) else Path(name)
         card = read_card(folder) if folder.is_dir() else None
         if card is None or card.task != "classify":
-            return RememberingEncoder(self._build_encoder(name))
+            return RememberingEncoder(self._build_encoder(name), self._room)
         graph = OutputOf(self.graph(folder), EMBEDDING_OUTPUT)
         return GraphEncoder(graph, read_encoder_spec(card.spec, graph.identity.backend))
