@@ -27,6 +27,7 @@ from hemascope.core.errors import DataSetError, InputError, OutputError
 from hemascope.core.noise_schedule import cosine_schedule
 from hemascope.core.provenance import ModelIdentity
 from hemascope.core.version import __version__
+from hemascope.data.pbc_acevedo import read_pbc_acevedo
 from hemascope.denoise.gaussian import GaussianDenoiser
 from hemascope.sources.metadata_scale import scale_of_picture
 
@@ -73,6 +74,12 @@ def test_the_table_names_every_cell_and_the_card_gives_credit(tmp_path: Path) ->
     assert "Never test on it" in card
     assert "Boldú" in card
     assert "| neutrophil | 2 |" in card
+
+
+def test_no_reader_takes_the_folder_for_a_data_set(tmp_path: Path) -> None:
+    out = synthesize(request(tmp_path / "pbc_acevedo_128", "neutrophil", count=1), disk_generator())
+    with pytest.raises(DataSetError, match="split"):
+        read_pbc_acevedo(out)
 
 
 def test_the_scale_is_in_the_file(tmp_path: Path) -> None:
