@@ -72,8 +72,9 @@ def measure(task: GenerativeTask, measures: Measures) -> InDomain:
     network = network_answers(task, shipped.name, Embedding((shipped,)))
     _add(found, measures, f"{shipped.name}.{NETWORK}", network, network[1])
     learned = shipped_decider(task)
-    embeddings = (Embedding((shipped,)), Embedding((shipped, described)), *([learned[0]] if learned else []))
-    for embedding in embeddings:
+    alone = [Embedding((shipped,)), *([learned[0]] if learned else [])]
+    beside = [Embedding((*embedding.encoders, described)) for embedding in alone]
+    for embedding in (*alone, *beside):
         train, validation, test = prepared(task, embedding)
         fitted = fit_chosen(train, validation)
         found.chosen[embedding.name] = fitted.chosen
