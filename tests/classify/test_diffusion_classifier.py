@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from hemascope.classify.diffusion.classifier import DiffusionClassifier
-from hemascope.classify.diffusion.elimination import NoElimination, PublishedRule, fit_calibrated_rule
+from hemascope.classify.diffusion.elimination import AnytimeRule, NoElimination, PublishedRule, fit_calibrated_rule
+from hemascope.classify.diffusion.race import replay
 from hemascope.classify.diffusion.trials import class_errors, draw_trials, observed
 from hemascope.classify.diffusion.weighting import TimestepWeighting
 from hemascope.core.noise_schedule import cosine_schedule
@@ -223,3 +224,21 @@ def test_only_the_disk_counts() -> None:
     noised = denoiser.schedule.noised(samples, trials.noise[:1], trials.steps[:1].repeat(5))
     missed = denoiser.predict_noise(noised, trials.steps[:1].repeat(5), np.zeros(5, np.intp)) - trials.noise[0]
     assert errors[:, 0, 0] == pytest.approx((missed**2 * denoiser.mask).sum(axis=1) / 2.5, rel=1e-5)
+
+
+@pytest.mark.parametrize("antithetic", [True, False])
+def test_known_errors_replayed_give_the_answers_of_the_classifier(antithetic: bool) -> None:
+    denoiser, samples = gaussian(1.5), cells(60)
+    trials = draw_trials(denoiser, 40, weighting=TimestepWeighting("published"), antithetic=antithetic)
+    errors = class_errors(denoiser, samples, trials)
+    for rule in (AnytimeRule(), PublishedRule(), NoElimination()):
+        asked, replayed = (
+            DiffusionClassifier(denoiser, trials, rule).answer(samples),
+            replay(errors, trials, denoiser, rule),
+        )
+        assert (replayed.told == asked.told).all()
+        assert (replayed.passes == asked.passes).all()
+        assert (replayed.alive == asked.alive).all()
+        assert replayed.logits == pytest.approx(asked.logits, rel=1e-6, abs=1e-6)
+    with pytest.raises(ValueError, match="N x K x 40 errors"):
+        replay(errors[:, :, :8], trials, denoiser, rule)

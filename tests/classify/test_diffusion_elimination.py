@@ -14,20 +14,17 @@ from hemascope.classify.diffusion.elimination import (
     PublishedRule,
     fit_calibrated_rule,
 )
+from hemascope.classify.diffusion.race import race as run
 
 
 def race(rule: EliminationRule, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The classes left of N x K x T errors, and the trials that each was in."""
-    alive = np.ones(errors.shape[:2], bool)
-    spent = np.zeros(errors.shape[:2], int)
-    done = 0
-    while done < errors.shape[2]:
-        until = min(rule.next_look(done), errors.shape[2])
-        undecided = alive.sum(axis=1) > 1
-        spent += (until - done) * (alive & undecided[:, None])
-        alive[undecided] = rule.survivors(errors[undecided, :, :until], alive[undecided])
-        done = until
-    return alive, spent
+
+    def observe(cells: np.ndarray, alive: np.ndarray, first: int, last: int) -> np.ndarray:
+        return np.where(alive[:, :, None], errors[cells, :, first:last], np.nan)
+
+    seen, left = run(rule, observe, np.ones(errors.shape[:2], bool), errors.shape[2])
+    return left, (~np.isnan(seen)).sum(axis=2)
 
 
 def draw(count: int, means: list[float], trials: int, seed: int = 0) -> np.ndarray:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hemascope.classify.diffusion.answers import DiffusionAnswers, answers_from, join_answers
 from hemascope.classify.diffusion.elimination import AnytimeRule, EliminationRule
+from hemascope.classify.diffusion.race import information, race
 from hemascope.classify.diffusion.trials import Samples, Trials, class_errors, looks, observed
 from hemascope.core.ports import ConditionalDenoiser
 
@@ -78,16 +79,12 @@ class DiffusionClassifier:
         look = looks(samples)
         cell_count = len(look(int(self.trials.views[0])))
         alive = self._candidates(candidates, cell_count)
-        errors = np.full((*alive.shape, self.trials.observations), np.nan)
-        active = np.arange(cell_count)
-        done = 0
-        while done < self.trials.observations and len(active):
-            until = min(self.rule.next_look(done), self.trials.observations)
-            errors[active, :, done:until] = self._observe(look, active, alive[active], done, until)
-            alive[active] = self.rule.survivors(errors[active, :, :until], alive[active])
-            active = active[alive[active].sum(axis=1) > 1]
-            done = until
-        return answers_from(errors, alive, self._information(), self.trials.per_observation)
+
+        def observe(cells: NDArray[np.intp], alive: NDArray[np.bool_], first: int, last: int) -> NDArray[np.float64]:
+            return self._observe(lambda view: look(view)[cells], alive, self.trials.part(first, last))
+
+        errors, left = race(self.rule, observe, alive, self.trials.observations)
+        return answers_from(errors, left, information(self.trials, self.denoiser), self.trials.per_observation)
 
     def _candidates(self, candidates: NDArray[np.bool_] | None, cell_count: int) -> NDArray[np.bool_]:
         shape = (cell_count, len(self.classes))
@@ -95,28 +92,15 @@ class DiffusionClassifier:
             return np.ones(shape, np.bool_)
         if candidates.shape != shape or not candidates.any(axis=1).all():
             raise ValueError(f"candidates must be {shape} marks with at least one a cell, not {candidates.shape}")
-        return candidates.copy()
+        return candidates
 
     def _observe(
-        self,
-        look: Callable[[int], NDArray[np.float32]],
-        cells: NDArray[np.intp],
-        alive: NDArray[np.bool_],
-        first: int,
-        last: int,
+        self, look: Callable[[int], NDArray[np.float32]], alive: NDArray[np.bool_], trials: Trials
     ) -> NDArray[np.float64]:
-        """Return the errors of the cells at some observations, each the mean over its trials."""
-        part = self.trials.part(first, last)
-        errors = class_errors(self.denoiser, lambda view: look(view)[cells], part, alive=alive, rows=self.rows)
+        """Return the errors of the cells looked at, at some observations, each the mean over its trials."""
+        errors = class_errors(self.denoiser, look, trials, alive=alive, rows=self.rows)
         if not np.isfinite(errors[alive]).all():
             raise ValueError(
                 f"{self.denoiser.identity.name} predicts noise that is not finite; check samples and weights"
             )
-        return observed(errors, part)
-
-    def _information(self) -> NDArray[np.float64]:
-        """Return for each observation what ``answers_from`` divides by: 2 / D of weighted signal times noise power."""
-        schedule, steps = self.denoiser.schedule, self.trials.steps
-        by_trial = self.trials.weights * schedule.signal[steps] ** 2 * schedule.noise[steps] ** 2
-        by_observation = by_trial.reshape(self.trials.observations, -1).mean(axis=1)
-        return np.asarray(2 * by_observation / self.denoiser.mask.sum(dtype=np.float64), np.float64)
+        return observed(errors, trials)
