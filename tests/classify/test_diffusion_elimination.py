@@ -53,7 +53,7 @@ def test_the_published_looks_are_those_after_index_20_and_each_fifth() -> None:
 
 
 def test_between_equal_classes_the_published_rule_errs_far_more_than_it_says_and_the_default_does_not() -> None:
-    errors = draw(1000, [0.0, 0.0], 400)
+    errors = draw(500, [0.0, 0.0], 1000)
     published, _ = race(PublishedRule(), errors)
     anytime, _ = race(AnytimeRule(error=0.02), errors)
     assert (published.sum(axis=1) == 1).mean() > 5 * 0.002
