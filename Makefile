@@ -75,6 +75,7 @@ bench: $(VENV)/.installed-dev  ## Run every benchmark and write docs/benchmarks.
 		--json docs/benchmarks/transfer.json
 	@$(BIN)/hemascope bench blasts --encoder hemascope-s --encoder descriptors --json docs/benchmarks/blasts.json
 	@$(BIN)/hemascope bench encoders --encoder hemascope-s --split val --json docs/benchmarks/encoders.json
+	@$(BIN)/hemascope bench diffusion-cost --json docs/benchmarks/diffusion_cost.json
 	@$(BIN)/hemascope bench leukemia --recipe recipes/hmscam_cpu.toml --runs runs/leukemia --json docs/benchmarks/leukemia.json
 	@$(BIN)/python -m hemascope.app.benchmark_page docs/benchmarks
 

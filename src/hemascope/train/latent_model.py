@@ -189,7 +189,7 @@ def _describe(card: ModelCard) -> str:
     figures = "\n".join(f"| {name} | {value:.4g} |" for name, value in card.validation.items())
     started = card.training.recipe.get("start")
     origin = (
-        f"from the weights in `{Path(started).name}`, whose terms hold for these" if started else "from random ones"
+        f"from the weights in `{Path(started).name}`, whose terms hold for these" if started else "from random values"
     )
     return f"""---
 license: {"apache-2.0" if card.license == "Apache-2.0" else "other"}
@@ -200,9 +200,8 @@ tags: [hematology, blood-smear, latent-diffusion]
 # {card.name} {card.version}
 
 Tells the noise in latents of single cells, given a type; takes crops of {card.spec["crop_um"]:g} um,
-{card.spec["crop_px"]} px. Layout of Stable Diffusion 1.5, trained {origin}. The one-hot row of a type stands where a
-text's tokens did:
-{", ".join(card.spec["classes"])}. Research use only.
+{card.spec["crop_px"]} px. Layout of Stable Diffusion 1.5, trained {origin}.
+The one-hot row of a type stands where a text's tokens did: {", ".join(card.spec["classes"])}. Research use only.
 
 **Not for**: diagnosis; stains other than Romanowsky; drawing cells that are then taken for real ones.
 
