@@ -564,7 +564,7 @@ def build_explaining(recipe: AnalysisRecipe, classifier: CellClassifier, *, seco
     Raises
     ------
     RecipeError
-        If a type is none of the denoiser's.
+        If a type is none of the denoiser's, or types are named but no cell is to be explained.
     WeightsError
         If there is no denoiser of images, or it is damaged.
     """
@@ -572,6 +572,8 @@ def build_explaining(recipe: AnalysisRecipe, classifier: CellClassifier, *, seco
     from hemascope.app.explain_cells import Explainer
 
     if not recipe.explain:
+        if recipe.explain_as:
+            raise RecipeError("types to explain toward are named, but no cell is to be explained; say with --explain N")
         return None
     denoiser = build_pixel_denoiser(Path(recipe.explain_model) if recipe.explain_model else None)
     return Explaining(Explainer(denoiser, classifier), recipe.explain, Question(recipe.explain_as, second))

@@ -374,6 +374,8 @@ def test_without_a_denoiser_the_way_to_one_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="no denoiser; name another model folder"):
         wiring.build_explaining(recipe, GreenClassifier())
     assert wiring.build_explaining(AnalysisRecipe(), GreenClassifier()) is None
+    with pytest.raises(RecipeError, match="--explain N"):
+        wiring.build_explaining(override(AnalysisRecipe(), explain_as=("monocyte",)), GreenClassifier())
 
 
 def test_noise_of_the_check_is_not_that_of_the_map(explainer: Explainer, monkeypatch: pytest.MonkeyPatch) -> None:
