@@ -125,6 +125,12 @@ def test_held_out_cells_are_no_training_cells_and_all_rows_are_of_one_size(tmp_p
     assert material.tested.sum() == 2 * len(CLASSES)
 
 
+def test_too_few_cells_are_refused(tmp_path: Path) -> None:
+    cells = locate_cells(PBC, write_disks(tmp_path, train=5, others=2))
+    with pytest.raises(InputError, match="--limit 4"):
+        gather_material(disk_generator(), cells, sampling_plan(1.0, 4), 3, quiet)
+
+
 def test_a_generator_of_other_classes_is_refused(tmp_path: Path) -> None:
     class Other(GaussianDenoiser):
         pass

@@ -24,6 +24,9 @@ CLASSES = tuple(cell_type.value for cell_type in CellType)
 BLUR_PX = 2.0
 """Deviation of the Gaussian that spoils the blurred cells, in pixels of the model: 0.75 um at 64 pixels for 24 um."""
 
+LEAST = 4
+"""Cells of a type; precision and recall look at three neighbors."""
+
 SEED = 0
 """Of the draws of real and generated cells."""
 
@@ -90,7 +93,7 @@ def gather_material(
     Raises
     ------
     InputError
-        If the model does not know every type.
+        If the model does not know every type, or there are too few cells.
     DataSetError
         If a group sits in two splits.
     """
@@ -106,6 +109,10 @@ def gather_material(
     check_disjoint_groups(groups[: len(known)], held_groups)
     counts = [np.bincount(part, minlength=len(CLASSES)).min() for part in (types[: len(known)], held_types)]
     each = min(most, int(min(counts)))
+    if each < LEAST:
+        raise InputError(
+            f"{each} cells of a type are too few to compare; give --limit {LEAST} or more, and sets as large"
+        )
     real = real_pictures(generator.denoiser, [*known, *apart], progress)
     made = draw_pictures(generator, each, plan, progress)
     drawn, reference = draw_each(types[: len(known)], each), draw_each(held_types, each)
