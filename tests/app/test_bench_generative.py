@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from generative_sets import ColorDenoiser, color_encoder, parts_with, quiet, write_pbc
+from test_bench_protocols import write_targets
 
 from hemascope.app import bench_generative, bench_generative_pixels
 from hemascope.app.bench_generative_shift import Told, compared_with, reference_row
@@ -35,7 +36,8 @@ def tables(outcome: Outcome) -> dict[str, list[tuple[str, ...]]]:
 def run(root: Path, protocol: str, *names: str, **more: Path) -> Outcome:
     """Return the outcome of one protocol."""
     plain = color_encoder("descriptors"), color_encoder("fresh"), color_encoder("used", Seen.YES)
-    parts = parts_with(*plain, color_encoder("cells", Seen.YES, logits=True))
+    networks = color_encoder("taught", logits=True), color_encoder("cells", Seen.YES, logits=True)
+    parts = parts_with(*plain, *networks)
     request = BenchmarkRequest("generative", root, protocol=protocol, encoders=names, **more)  # type: ignore[arg-type]
     return bench_generative.run(request, parts, quiet)
 
@@ -77,6 +79,29 @@ def test_only_encoders_without_labels_learn_from_few(tmp_path: Path) -> None:
     assert not any(".50." in key or "used" in key for key in metrics)  # 24 cells of a type; labels were seen
     table = tables(outcome)["Balanced accuracy from few labels, mean of draws [interval] (deviation)"]
     assert {row[0] for row in table} == {"descriptors", "fresh", "fresh+descriptors"}
+
+
+@pytest.mark.slow
+def test_rows_of_other_laboratories_gain_over_the_first_network(tmp_path: Path) -> None:
+    write_pbc(tmp_path)
+    write_targets(tmp_path)
+    outcome = run(tmp_path, "shift", "used", "cells", "taught")
+    metrics = outcome.measures.metrics
+    facts = outcome.notes["protocols"]["shift"]  # type: ignore[index]
+    assert facts["reference"] == "taught.network"
+    assert facts["encoders"] == ["descriptors", "taught"]  # the others may have seen a target
+    assert metrics["mean.shift.taught.network.even.gain"] == 0
+    assert metrics["mean.shift.taught.network_adapted.white.gain"] == 0
+    assert "mean.shift.taught.jittered_denoiser_adapted.white.gain" in outcome.measures.intervals
+    for row in ("taught.gaussian.white", "taught+descriptors.mixture.even"):
+        recall = metrics[f"mean.shift.{row}.mean_recall"]
+        assert recall is not None
+        assert recall > 0.8
+        assert f"mean.shift.{row}.gain" in outcome.measures.intervals
+    shown = tables(outcome)["Learned on PBC alone, asked about other laboratories"]
+    named = [row[:4] for row in shown]
+    assert named[0] == ("taught", "network", "even", "discriminative")
+    assert ("taught", "jittered denoiser", "white", "generative") in named
 
 
 @pytest.mark.slow

@@ -79,7 +79,7 @@ def answer_targets(
     """Return the plain answers for every target source, and the adapted ones by head."""
     labels = class_numbers(known)
     source = learn(encoder.answer_cells(known, progress).embeddings, labels)
-    wanted = _stain(encoder, [cell for cell in known if cell.cell_type.value not in ("platelet", "erythroblast")])
+    wanted = stain_of(encoder, [cell for cell in known if cell.cell_type.value not in ("platelet", "erythroblast")])
     plain: Answers = {}
     adapted: dict[str, Answers] = {}
     for name, cells in targets.items():
@@ -115,7 +115,7 @@ def add_row(measures: Measures, row: str, told: Mapping[str, SourceAnswers]) -> 
 def _inputs(
     encoder: ProtocolEncoder, cells: tuple[TypedCell, ...], wanted: StainProfile, progress: Progress
 ) -> dict[str, CropAnswers]:
-    own = _stain(encoder, list(cells))
+    own = stain_of(encoder, list(cells))
 
     def stained(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
         return turned(match_stain(pixels, own, wanted))
@@ -127,7 +127,8 @@ def _inputs(
     }
 
 
-def _stain(encoder: ProtocolEncoder, cells: list[TypedCell]) -> StainProfile:
+def stain_of(encoder: ProtocolEncoder, cells: list[TypedCell]) -> StainProfile:
+    """Return the stain of a laboratory by some of its cells, evenly over the table."""
     sample = _even_sample(cells, _STAIN_CELLS)
     return stain_profile([crop.pixels for crop in cut_cells(sample, encoder.crop_px, encoder.crop_um)])
 
