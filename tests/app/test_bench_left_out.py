@@ -55,7 +55,9 @@ def encoder(name: str, seen: Seen = Seen.NO, *, logits: bool = False) -> Protoco
     def answer(crops: Sequence[CellCrop]) -> CropAnswers:
         colors = np.stack([crop.pixels[4, 4] for crop in crops]).astype(np.float32)
         squared = ((colors[:, None] - COLORS[None]) ** 2).sum(axis=2)
-        return CropAnswers(colors / 50, np.asarray(-squared / 1000, np.float32) if logits else None)
+        return CropAnswers(
+            (colors / 50).astype(np.float32), np.asarray(-squared / 1000, np.float32) if logits else None
+        )
 
     identity = ModelIdentity(name, "1", "", "numpy", "Apache-2.0")
     return ProtocolEncoder(name, identity, 8, 12.0, answer, lambda _: seen, lambda _: seen, lambda _: seen)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from hemascope.classify.diffusion.trials import class_errors, draw_trials
 from hemascope.classify.diffusion.zeta import zeta
 from hemascope.classify.examples import LabeledEmbeddings
-from hemascope.classify.gaussian import fit_shared_gaussian
 from hemascope.core.ports import ConditionalDenoiser
 from hemascope.core.provenance import ModelIdentity
 from hemascope.denoise.embedding import EmbeddingDenoiser
@@ -23,9 +22,6 @@ TRIALS = 16
 
 CELLS = 1024
 """Cells tried together; bounds memory."""
-
-BACKGROUND_SHRINKAGE = 0.01
-"""Of the Gaussian of all known cells together, which needs little: it has all of them."""
 
 Values = NDArray[np.float32]
 Scores = NDArray[np.float64]
@@ -96,17 +92,20 @@ def _negative_zeta(errors: NDArray[np.float64]) -> Scores:
 
 
 def _relative_density(train: LabeledEmbeddings, space: EmbeddingSpace) -> Callable[[Values], Scores]:
-    known = space.samples(train.values)
-    whole = fit_shared_gaussian(
-        np.concatenate([known, known]),
-        np.repeat([0, 1], len(known)),
-        ("all", "again"),
-        shrinkage=BACKGROUND_SHRINKAGE,
-    )
+    """Return the squared distance to the nearest center less that to one Gaussian of all known cells.
+
+    Its covariance is that within classes, as it was shrunk (the identity in this space), and that between them: shrunk
+    otherwise, what the classes share would not cancel.
+    """
+    shares = np.bincount(train.labels, minlength=len(space.centers)) / len(train.labels)
+    middle = shares @ space.centers.astype(np.float64)
+    apart = space.centers - middle
+    covariance = np.eye(len(middle)) + (apart * shares[:, None]).T @ apart
+    whitening = np.linalg.inv(np.linalg.cholesky(covariance)).T
 
     def score(values: Values) -> Scores:
         samples = space.samples(values)
-        background = whole.scores(samples) ** 2 * samples.shape[1]
+        background = (((samples - middle) @ whitening) ** 2).sum(axis=1)
         return np.asarray(_distances(samples, space.centers).min(axis=1) - background, np.float64)
 
     return score

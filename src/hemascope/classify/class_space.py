@@ -13,7 +13,7 @@ from hemascope.classify.examples import checked_queries
 REACH = 6.0
 """Deviations at which a standardized dimension is clipped: one wild descriptor must not decide alone."""
 
-SHRINKAGE = 0.05
+SHRINKAGE = 0.02
 """Share of the identity in the covariance within classes."""
 
 OWN_SHRINKAGE = 0.1
