@@ -97,21 +97,22 @@ def test_what_is_no_cascade_is_refused() -> None:
         read_second_look(good, [LevelEncoder(), LevelEncoder(32)], gaussian(KNOWN))
 
 
-def test_three_numbers_are_fitted_to_cells_that_both_were_asked_of() -> None:
+@pytest.mark.parametrize("loud", [0.01, 2, 500])
+def test_three_numbers_are_fitted_to_cells_that_both_were_asked_of(loud: float) -> None:
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 4, 2000)
     truth = np.eye(4)[labels]
     sure = rng.random(2000) < 0.85
-    # The classifier knows most cells and guesses at the rest; the second model knows more, said twice too loudly.
+    # The classifier knows most cells and guesses at the rest; the second model knows more, and is too loud or too low.
     first = np.log(np.where(sure[:, None], 0.97 * truth + 0.01 * (1 - truth), 0.25))
     chances = np.exp(2.0 * truth) / np.exp(2.0 * truth).sum(axis=1, keepdims=True)
     told = np.array([rng.choice(4, p=row) for row in chances])
-    second = 2 * 2.0 * np.eye(4)[told]
+    second = loud * 2.0 * np.eye(4)[told]
     found = fit_second_look(first, second, labels)
     unsure = np.exp(first.max(axis=1)) < found["threshold"]
     assert 0.1 < unsure.mean() <= 0.2
     assert not (unsure & sure).any()
-    assert found["temperature"] == pytest.approx(2, rel=0.1)
+    assert found["temperature"] == pytest.approx(loud, rel=0.1)
     assert found["share"] == pytest.approx(1, abs=0.15)
     assert read_second_look(found, [LevelEncoder()], gaussian(KNOWN)).cascade.share == found["share"]
     deaf = fit_second_look(first, rng.normal(size=second.shape), labels)

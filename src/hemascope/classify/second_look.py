@@ -90,7 +90,9 @@ def fit_second_look(
     """
     if not len(first) == len(second) == len(labels) or not len(labels) or not 0 <= passed_on <= 1:
         raise ValueError(f"need as many answers as labels, a cell, and a share, not {passed_on}")
-    temperature = fit_temperature(second, labels)
+    # Log likelihoods over hundreds of numbers are far larger than logits: a temperature is sought near their own size.
+    unit = max(float(np.median(np.ptp(second, axis=1))), _LEAST)
+    temperature = unit * fit_temperature(second / unit, labels)
     threshold = choose_threshold(first, np.ones(len(first), np.intp), passed_on)
     unsure = np.exp(first.max(axis=1)) < threshold
     share = fit_share(first[unsure], second[unsure] / temperature, labels[unsure]) if unsure.any() else 0.0
