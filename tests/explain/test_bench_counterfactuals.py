@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hemascope.app.bench_counterfactuals import Tried, ask, figures, pick_cells, strongest, try_cell
+from hemascope.app.benchmark_table import benchmark_tables
 from hemascope.app.explain_cells import Explainer, ExplanationPlan
 from hemascope.app.target_cells import TypedCell
 from hemascope.core.taxonomy import NUCLEATED_TYPES, CellType
@@ -76,6 +77,20 @@ def test_figures_are_means_and_shares(tried: Tried) -> None:
     none = figures([nothing], ["a"])
     assert none["gain_where_marked"].value is None
     assert none["share_over_moved"].value is None
+
+
+def test_figures_become_a_table() -> None:
+    metrics = {"pbc_acevedo_128.gain_where_marked": 0.0052, "pbc_acevedo_128.gain_where_moved": None}
+    document = {
+        "benchmark": "counterfactuals",
+        "metrics": metrics,
+        "intervals": {"pbc_acevedo_128.gain_where_marked": (0.004, 0.0064)},
+        "n": {"pbc_acevedo_128": 21},
+    }
+    [table] = benchmark_tables(document)
+    assert table.title.endswith("21 cells")
+    assert table.rows[0] == ("Gain, change where it is marked", "0.0052 [0.0040, 0.0064]")
+    assert table.rows[1][1] == "-"
 
 
 def test_the_strongest_pixels_are_inside() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from hemascope.app.conformal_tables import conformal_tables
+from hemascope.app.counterfactual_tables import counterfactual_tables
 from hemascope.app.leukemia_table import leukemia_tables
 from hemascope.app.plain_table import NONE, Document, Figures, PlainTable
 from hemascope.app.protocol_tables import PROTOCOL_TABLES
@@ -335,4 +336,5 @@ _TABLES: Mapping[str, Callable[[Document], tuple[PlainTable, ...]]] = {
     "leukemia": leukemia_tables,
     "conformal": conformal_tables,
     "synthetic": synthetic_tables,
+    "counterfactuals": counterfactual_tables,
 }
