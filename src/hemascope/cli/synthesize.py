@@ -98,7 +98,7 @@ def _print_check(folder: Path) -> None:
             continue
         near, ratio = (figures[name]["value"] for name in ("median_over_real", "ratio_below_real"))
         typer.echo(
-            f"Nearest training cell by {way}: {near:.2f} times as far as from held-out real cells (median); "
+            f"Nearest training cell by {way}: median distance {near:.2f} times that of held-out real cells; "
             f"{ratio:.1%} look copied, where 1% of real cells would."
         )
     typer.echo(f"The nearest pairs: {folder / PAIRS_FILE}")
