@@ -77,7 +77,7 @@ def test_only_encoders_without_labels_learn_from_few(tmp_path: Path) -> None:
         assert accuracy is not None
         assert accuracy > 0.7
     assert not any(".50." in key or "used" in key for key in metrics)  # 24 cells of a type; labels were seen
-    table = tables(outcome)["Balanced accuracy from few labels, mean of draws [interval] (deviation)"]
+    table = tables(outcome)["Balanced accuracy from few labels, mean of draws with interval (deviation)"]
     assert {row[0] for row in table} == {"descriptors", "fresh", "fresh+descriptors"}
 
 

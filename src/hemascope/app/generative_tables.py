@@ -111,7 +111,7 @@ def _low_data(document: Document) -> PlainTable:
         for row in dict.fromkeys(row for row, _ in found)
     )
     columns = ("Embedding", "Classifier", "Kind", *(f"{count} a class" for count in shots))
-    return PlainTable("Balanced accuracy from few labels, mean of draws [interval] (deviation)", columns, rows)
+    return PlainTable("Balanced accuracy from few labels, mean of draws with interval (deviation)", columns, rows)
 
 
 def _left_out(document: Document) -> PlainTable:
