@@ -15,6 +15,9 @@ from hemascope.evaluate.selective import JudgedAnswers, score_psychometric
 from hemascope.stats.risk_coverage import risk_coverage
 
 _BINS = 12
+_STYLES = ("-", "--", ":", "-.")
+"""Of lines, by embedding; the color tells the classifier."""
+
 _SHOWN = 0.25
 """Greatest risk in the picture of risk against coverage."""
 
@@ -52,10 +55,15 @@ def _risk_coverage(answers: Mapping[str, JudgedAnswers]) -> Any:
 
     figure, axes = pyplot.subplots(figsize=(7, 4.5), layout="constrained")
     highest = 0.0
+    embeddings = list(dict.fromkeys(row.rpartition(".")[0] for row in answers))
+    classifiers = list(dict.fromkeys(row.rpartition(".")[2] for row in answers))
     for row, told in answers.items():
+        embedding, _, classifier = row.rpartition(".")
+        style = _STYLES[embeddings.index(embedding) % len(_STYLES)]
+        color = f"C{classifiers.index(classifier) % 10}"
         curve = risk_coverage(told.confidence, told.right)
         highest = max(highest, float(curve.risk[-1]))
-        axes.plot(curve.coverage, curve.risk, linewidth=1, label=row)
+        axes.plot(curve.coverage, curve.risk, linewidth=1, label=row, linestyle=style, color=color)
     axes.axhline(0.005, color="gray", linewidth=0.8, linestyle=":")
     axes.set(xlabel="share of cells answered, the surest first", ylabel="share of these that is wrong")
     axes.set(xlim=(0, 1), ylim=(0, min(_SHOWN, 1.5 * highest + 0.01)))
