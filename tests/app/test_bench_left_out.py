@@ -17,8 +17,8 @@ from hemascope.app.bench_request import BenchmarkParts
 from hemascope.app.generative_task import Embedding, GenerativeTask
 from hemascope.app.left_out_rows import generative_rows, logit_scores
 from hemascope.app.protocol_encoder import CropAnswers, ProtocolEncoder
-from hemascope.classify.class_space import EVIDENCE
 from hemascope.classify.examples import LabeledEmbeddings
+from hemascope.classify.novelty import EVIDENCE
 from hemascope.core.cell import CellCrop
 from hemascope.core.provenance import ModelIdentity
 from hemascope.core.taxonomy import CellType

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hemascope.classify.class_space import EVIDENCE, REACH, SHRINKAGE, TEMPERATURE, fit_class_space
+from hemascope.classify.class_space import REACH, SHRINKAGE, TEMPERATURE, fit_class_space
 from hemascope.classify.examples import LabeledEmbeddings
-from hemascope.classify.novelty import EvidenceWeights, fit_novelty, learn_weights, novelty_from
+from hemascope.classify.novelty import EVIDENCE, EvidenceWeights, fit_known, fit_novelty, learn_weights, novelty_from
 from hemascope.core.errors import DataSetError
 from hemascope.evaluate.subject_pairs import auroc
 
@@ -100,7 +100,7 @@ def test_a_median_known_cell_has_no_evidence(pair: tuple[LabeledEmbeddings, Labe
 
 
 def test_scores_come_back_from_arrays(pair: tuple[LabeledEmbeddings, LabeledEmbeddings]) -> None:
-    score = fit_novelty(*pair, EvidenceWeights(np.array([1.0, 2.0, 3.0, 4.0]), -1.0), features=9)
+    score = fit_novelty(*pair, EvidenceWeights(np.arange(1.0, 1 + len(EVIDENCE)), -1.0), features=9)
     tensors = score.tensors()
     assert np.array_equal(novelty_from(tensors).scores(pair[1].values), score.scores(pair[1].values))
     single = {name: array.astype(np.float32) for name, array in tensors.items()}
@@ -130,3 +130,14 @@ def test_too_few_classes_and_strange_classes_are_errors(
 def test_malformed_examples_are_errors(values: NDArray[np.float64], labels: NDArray[np.intp]) -> None:
     with pytest.raises(ValueError, match="need"):
         fit_class_space(values, labels)
+
+
+def test_energy_is_that_of_a_probe_and_rises_where_no_class_claims_a_cell(
+    pair: tuple[LabeledEmbeddings, LabeledEmbeddings],
+) -> None:
+    known = fit_known(pair[0], features=9)
+    values = np.array([[6.0, 0, 0, 0], [0, 0, 0, 0]], np.float32)
+    logits = values @ known.probe_weights + known.probe_intercepts
+    energy = known.evidence(values)[:, EVIDENCE.index("energy")]
+    assert energy == pytest.approx(-np.log(np.exp(logits).sum(axis=1)))
+    assert energy[1] > energy[0]

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hemascope.app.bench_record import Measures
-from hemascope.app.generative_task import Embedding, GenerativeTask, line_up
+from hemascope.app.generative_task import DESCRIPTORS, Embedding, GenerativeTask, line_up
 from hemascope.app.left_out_rows import Rows, Scores, discriminative_rows, generative_rows, logit_scores
 from hemascope.app.protocol_encoder import ProtocolEncoder
 from hemascope.app.target_cells import PBC, class_numbers, group_names
-from hemascope.classify.class_space import EVIDENCE
 from hemascope.classify.examples import LabeledEmbeddings
-from hemascope.classify.novelty import EvidenceWeights, fit_novelty
+from hemascope.classify.novelty import EVIDENCE, EvidenceWeights, fit_novelty
 from hemascope.core.taxonomy import CellType
 from hemascope.evaluate.leaks import check_disjoint_groups
 from hemascope.evaluate.left_out import NovelCells, score_novelty, without_class
@@ -86,24 +84,24 @@ def measure(task: GenerativeTask, measures: Measures) -> dict[str, object]:
     """Add ``pbc_acevedo_128.left_out.<type>.<embedding>.<row>.<metric>``; return who took part and what was learned.
 
     All is learned from training cells of the other types; the threshold is set by validation cells of the other types;
-    the test split is asked once, with all types. Rows of one encoder and of it beside the descriptors; ``joined`` of
-    several is the mean of the joined scores of each. Its weights are learned with the descriptors, which were taught
-    nothing, by leaving each known type out in turn, and hold for every encoder.
+    the test split is asked once, with all types. Rows of one encoder and of it beside the descriptors. The weights of
+    ``joined`` are learned with the descriptors, which were taught nothing, by leaving each known type out in turn, and
+    hold for every embedding.
     """
     notes: dict[str, object] = {}
     for cell_type in LEFT_OUT:
         left_out = LeftOut(task, cell_type)
         cells, encoders = left_out.cells(), left_out.encoders()
-        joined, learned = _joined_scores(left_out, encoders)
-        for embedding in line_up(encoders):
+        learned: EvidenceWeights | None = None
+        for embedding in line_up(encoders):  # the descriptors come first, and teach the weights
             task.progress(f"{cell_type.value} left out: {embedding.name}", LEFT_OUT.index(cell_type), len(LEFT_OUT))
-            told = _told(left_out, embedding) | {JOINED: _mean([joined[e.name] for e in embedding.encoders])}
-            for row, (known, asked) in told.items():
+            joined, learned = _joined_scores(left_out, embedding, learned)
+            for row, (known, asked) in (_told(left_out, embedding) | {JOINED: joined}).items():
                 key = f"{PBC}.left_out.{cell_type.value}.{embedding.name}.{row}"
                 measures.add(key, score_novelty(asked, known, cells))
         notes[cell_type.value] = {
             "encoders": [encoder.name for encoder in encoders],
-            "weights": dict(zip(EVIDENCE, learned.weights.round(4).tolist(), strict=True)),
+            "weights": dict(zip(EVIDENCE, learned.weights.round(4).tolist(), strict=True)) if learned else {},
         }
     return notes
 
@@ -131,22 +129,18 @@ def _network_rows(left_out: LeftOut, encoder: ProtocolEncoder) -> Told:
 
 
 def _joined_scores(
-    left_out: LeftOut, encoders: tuple[ProtocolEncoder, ...]
-) -> tuple[Mapping[str, tuple[Scores, Scores]], EvidenceWeights]:
-    """Return encoder to its joined scores, known and asked, and the weights that all of them use."""
-    learned: EvidenceWeights | None = None
-    scores: dict[str, tuple[Scores, Scores]] = {}
-    for encoder in encoders:  # the descriptors come first
-        alone = Embedding((encoder,))
-        validation = left_out.known(alone, "val")
-        fitted = fit_novelty(left_out.known(alone, "train"), validation, learned)
-        learned = fitted.joined
-        scores[encoder.name] = fitted.scores(validation.values), fitted.scores(left_out.task.values(alone, "test"))
-    if learned is None:
-        raise ValueError("the protocol needs the descriptors, which saw no type")
-    return scores, learned
+    left_out: LeftOut, embedding: Embedding, learned: EvidenceWeights | None
+) -> tuple[tuple[Scores, Scores], EvidenceWeights]:
+    """Return the joined scores of an embedding, known and asked, and the weights; learned here where none are given.
 
-
-def _mean(scores: list[tuple[Scores, Scores]]) -> tuple[Scores, Scores]:
-    known, asked = (np.mean([pair[side] for pair in scores], axis=0) for side in (0, 1))
-    return known, asked
+    Raises
+    ------
+    ValueError
+        If weights are to be learned of anything but the descriptors, which saw no type.
+    """
+    if learned is None and embedding.name != DESCRIPTORS:
+        raise ValueError("the weights of evidence are learned with the descriptors, which saw no type; name them first")
+    validation = left_out.known(embedding, "val")
+    fitted = fit_novelty(left_out.known(embedding, "train"), validation, learned)
+    asked = left_out.task.values(embedding, "test")
+    return (fitted.scores(validation.values), fitted.scores(asked)), fitted.joined

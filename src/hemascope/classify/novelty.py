@@ -13,10 +13,18 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from hemascope.classify.class_space import EVIDENCE as SPACE_EVIDENCE
 from hemascope.classify.class_space import FEATURES, ClassSpace, fit_class_space
 from hemascope.classify.examples import LabeledEmbeddings
 from hemascope.classify.linear_probe import fit_linear_probe
 from hemascope.core.errors import DataSetError
+
+EVIDENCE = (*SPACE_EVIDENCE, "energy")
+"""What speaks for a cell being new: where it lies (see ``ClassSpace.evidence``), and the ``energy`` of a linear probe,
+the negative log of the sum of its exponentials (Liu et al., NeurIPS 2020)."""
+
+PROBE_PENALTY = 0.1
+"""C of the probe whose energy is evidence."""
 
 PENALTY = 0.1
 """Inverse strength of the penalty on the weights; chosen by leaving known classes of PBC out."""
@@ -32,7 +40,7 @@ class EvidenceWeights:
     Attributes
     ----------
     weights
-        F float64, in the order of ``class_space.EVIDENCE``.
+        F float64, in the order of ``EVIDENCE``.
     intercept
         At 0 a cell is as likely new as known, were both equally many.
     """
@@ -42,20 +50,51 @@ class EvidenceWeights:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """What is known of the classes: where they lie, and what tells them apart.
+
+    Attributes
+    ----------
+    space
+        Where they lie.
+    probe_weights, probe_intercepts
+        D x K and K, of a linear probe.
+    """
+
+    space: ClassSpace
+    probe_weights: NDArray[np.float64]
+    probe_intercepts: NDArray[np.float64]
+
+    def evidence(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return N x F numbers for N x D embeddings, in the order of ``EVIDENCE``."""
+        logits = embeddings.astype(np.float64) @ self.probe_weights + self.probe_intercepts
+        energy = -np.logaddexp.reduce(logits, axis=1)
+        return np.concatenate([self.space.evidence(embeddings), energy[:, None]], axis=1)
+
+
+def fit_known(train: LabeledEmbeddings, features: int) -> Known:
+    """Return what is known of the classes that occur in the training cells."""
+    names, places = np.unique(train.labels, return_inverse=True)
+    probe = fit_linear_probe(train.values, places, [str(name) for name in names], c=PROBE_PENALTY)
+    space = fit_class_space(train.values, train.labels, features=features)
+    return Known(space, np.asarray(probe.weights, np.float64), np.asarray(probe.intercepts, np.float64))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class NoveltyScore:
     """The joined score, as fitted; an ``AnomalyScore``.
 
     Attributes
     ----------
-    space
-        Where the known classes lie.
+    known
+        The known classes.
     middle, spread
         F each: median and interquartile range of the evidence of validation cells of known classes.
     joined
         How it is joined.
     """
 
-    space: ClassSpace
+    known: Known
     middle: NDArray[np.float64]
     spread: NDArray[np.float64]
     joined: EvidenceWeights
@@ -67,25 +106,28 @@ class NoveltyScore:
 
     def evidence(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return N x F pieces of evidence, 0 for the median known cell; far out their logarithms count."""
-        return _standard(self.space.evidence(embeddings), self.middle, self.spread)
+        return _standard(self.known.evidence(embeddings), self.middle, self.spread)
 
     def tensors(self) -> dict[str, NDArray[np.float64]]:
         """Return everything as arrays by name; ``novelty_from`` reads them."""
-        space = {f"space.{field.name}": getattr(self.space, field.name) for field in fields(ClassSpace)}
+        space = {f"space.{field.name}": getattr(self.known.space, field.name) for field in fields(ClassSpace)}
+        probe = {"probe.weights": self.known.probe_weights, "probe.intercepts": self.known.probe_intercepts}
         intercept = np.array([self.joined.intercept])
         own = {"middle": self.middle, "spread": self.spread, "weights": self.joined.weights, "intercept": intercept}
-        return space | own
+        return space | probe | own
 
 
 def novelty_from(tensors: Mapping[str, NDArray[np.floating]]) -> NoveltyScore:
     """Return what ``NoveltyScore.tensors`` wrote; raise ``ValueError`` where an array is missing."""
     names = [f"space.{field.name}" for field in fields(ClassSpace)]
-    missing = [name for name in (*names, "middle", "spread", "weights", "intercept") if name not in tensors]
+    probe = ("probe.weights", "probe.intercepts")
+    missing = [name for name in (*names, *probe, "middle", "spread", "weights", "intercept") if name not in tensors]
     if missing:
         raise ValueError(f"these arrays are no score of novelty: {', '.join(missing)} are missing")
     values = {name: np.asarray(array, np.float64) for name, array in tensors.items()}
     joined = EvidenceWeights(values["weights"], float(values["intercept"][0]))
-    return NoveltyScore(ClassSpace(*(values[name] for name in names)), values["middle"], values["spread"], joined)
+    known = Known(ClassSpace(*(values[name] for name in names)), *(values[name] for name in probe))
+    return NoveltyScore(known, values["middle"], values["spread"], joined)
 
 
 def fit_novelty(
@@ -118,9 +160,9 @@ def fit_novelty(
         If there are too few classes, or validation has a class that training has not, or no cell at all.
     """
     _check(train, validation)
-    space = fit_class_space(train.values, train.labels, features=features)
-    middle, spread = _spread(space.evidence(validation.values))
-    return NoveltyScore(space, middle, spread, joined or learn_weights(train, validation, features=features))
+    known = fit_known(train, features)
+    middle, spread = _spread(known.evidence(validation.values))
+    return NoveltyScore(known, middle, spread, joined or learn_weights(train, validation, features=features))
 
 
 def learn_weights(
@@ -160,11 +202,11 @@ def _turn(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the evidence of validation cells of the other classes, and of all cells of the one that plays new."""
     others, rest = train.labels != pretended, validation.labels != pretended
-    space = fit_class_space(train.values[others], train.labels[others], features=features)
-    found = space.evidence(validation.values[rest])
+    known = fit_known(LabeledEmbeddings(train.values[others], train.labels[others], train.groups[others]), features)
+    found = known.evidence(validation.values[rest])
     middle, spread = _spread(found)
     new = np.concatenate([train.values[~others], validation.values[~rest]])
-    return _standard(found, middle, spread), _standard(space.evidence(new), middle, spread)
+    return _standard(found, middle, spread), _standard(known.evidence(new), middle, spread)
 
 
 def _spread(evidence: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
