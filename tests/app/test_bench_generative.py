@@ -14,10 +14,8 @@ from hemascope.app.bench_generative_shift import Told, compared_with, reference_
 from hemascope.app.bench_request import BenchmarkRequest, Outcome
 from hemascope.app.generative_tables import generative_tables
 from hemascope.app.generative_task import Embedding, line_up, of_all_types
-from hemascope.app.pixel_choices import Tried, choose, replay
-from hemascope.classify.diffusion.classifier import DiffusionClassifier
-from hemascope.classify.diffusion.elimination import AnytimeRule
-from hemascope.classify.diffusion.trials import class_errors, draw_trials, observed
+from hemascope.app.pixel_choices import Tried, choose, fit_weighting
+from hemascope.classify.diffusion.trials import draw_trials
 from hemascope.core.errors import InputError
 from hemascope.zoo.contamination import Seen
 
@@ -125,17 +123,18 @@ def test_adaptive_trials_cost_less_than_fixed_ones(tmp_path: Path, monkeypatch: 
     ]  # fmt: skip
 
 
-def test_a_replay_is_what_the_classifier_answers() -> None:
-    denoiser = ColorDenoiser()
-    samples = np.random.default_rng(0).normal(5, 2, (12, *denoiser.sample_shape)).astype(np.float32)
-    trials = draw_trials(denoiser, 60, antithetic=False)
-    errors = observed(class_errors(denoiser, samples, trials), trials)
-    rule = AnytimeRule(0.2)
-    again, asked = replay(errors, rule, trials, denoiser), DiffusionClassifier(denoiser, trials, rule).answer(samples)
-    assert (again.passes == asked.passes).all()
-    assert (again.told == asked.told).all()
-    assert again.logits == pytest.approx(asked.logits, nan_ok=True)
-    assert asked.passes.min() < 8 * 60
+def test_a_pilot_weighs_steps_by_what_they_say_of_the_type() -> None:
+    denoiser, labels = ColorDenoiser(), np.arange(40) % 8
+    trials = draw_trials(denoiser, 40)
+    rng = np.random.default_rng(2)
+    errors = rng.normal(5, 0.5, (40, 8, 40))
+    telling = trials.steps > 500
+    errors[np.arange(40)[:, None], labels[:, None], np.flatnonzero(telling)] -= 2.0
+    fitted = fit_weighting(Tried(errors, trials, labels, np.arange(40).astype(str)), denoiser)
+    count = len(denoiser.schedule)
+    early, late = fitted.weights(np.array([100, 800]), count)
+    assert late > 5 * early
+    assert np.mean(draw_trials(denoiser, 200, weighting=fitted).steps > 500) > 0.6
 
 
 def test_the_least_trials_are_chosen_from_which_on_the_accuracy_stays() -> None:

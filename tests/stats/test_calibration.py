@@ -152,3 +152,12 @@ def test_errors_of_a_resample_are_those_of_the_repeated_predictions(
     assert statistics["ece_plain"](drawn)[0] == pytest.approx(plain, abs=1e-9)
     squared = max(squared_calibration_error(*again), 0)
     assert statistics["rms_calibration_error"](drawn)[0] ** 2 == pytest.approx(squared, abs=1e-9)
+
+
+def test_log_likelihoods_of_any_size_find_their_temperature() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(2000, 4)) * 2
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    labels = (shares.cumsum(axis=1) > rng.random((2000, 1))).argmax(axis=1)
+    for size in (1.0, 1000.0):
+        assert fit_likelihood_temperature(size * logits, labels) == pytest.approx(size, rel=0.15)

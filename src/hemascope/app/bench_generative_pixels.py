@@ -19,25 +19,27 @@ from hemascope.app.bench_generative_in_domain import (
 from hemascope.app.bench_record import Measures
 from hemascope.app.generative_rows import CLASSES
 from hemascope.app.generative_task import Embedding, GenerativeTask, even_sample
-from hemascope.app.pixel_choices import PixelChoice, Tried, choose
+from hemascope.app.pixel_choices import PixelChoice, Tried, choose, fit_weighting
 from hemascope.app.target_cells import PBC, TypedCell, class_numbers, cut_cells, group_names
 from hemascope.classify.diffusion.answers import DiffusionAnswers, join_answers
 from hemascope.classify.diffusion.budget import BothAnswers, budget_curve
 from hemascope.classify.diffusion.classifier import DiffusionClassifier
 from hemascope.classify.diffusion.elimination import NoElimination
 from hemascope.classify.diffusion.trials import class_errors, draw_trials
+from hemascope.classify.diffusion.weighting import TimestepWeighting
 from hemascope.core.ports import CellDenoiser
 from hemascope.core.provenance import ModelIdentity
 from hemascope.evaluate.estimate import Estimate
 from hemascope.evaluate.selective import JudgedAnswers, judged_from_logits, paired_gain, score_judged
 from hemascope.stats.resample import ratio_of_sums
-from hemascope.stats.temperature import fit_temperature
+from hemascope.stats.temperature import fit_likelihood_temperature
 from hemascope.zoo.shipped import CELL_CLASSIFIER, shipped_folder
 
-VALIDATION, TEST = 96, 160
-"""Cells, evenly over the tables: a pass of an image takes milliseconds, and a cell hundreds of passes."""
+PILOT, VALIDATION, TEST = 48, 96, 160
+"""Cells, evenly over the tables: a pass of an image takes milliseconds, and a cell hundreds of passes. Those of the
+pilot, which weigh the steps, and those that choose all else are different cells of the validation split."""
 
-TRIALS = 48
+PILOT_TRIALS, TRIALS = 32, 32
 """Of a class, at most, in pairs of opposite noise."""
 
 TOGETHER = 8
@@ -77,20 +79,20 @@ def measure(task: GenerativeTask, measures: Measures) -> tuple[dict[str, object]
     """
     denoiser = task.parts.pixel_denoiser(task.denoiser)
     samples = _cutter(denoiser)
-    validation, test = even_sample(task.cells("val"), VALIDATION), even_sample(task.cells("test"), TEST)
-    trials = draw_trials(denoiser, TRIALS, views=range(8))
-    task.progress("denoiser of images: validation", 0, 1)
-    errors = class_errors(denoiser, samples(validation), trials)[:, _order(denoiser)]
-    tried = Tried(errors, trials, class_numbers(validation), group_names(validation))
+    known = even_sample(task.cells("val"), PILOT + VALIDATION)
+    pilot, validation = known[::3], tuple(cell for place, cell in enumerate(known) if place % 3)
+    test = even_sample(task.cells("test"), TEST)
+    weighting = fit_weighting(_try(denoiser, samples, pilot, None, task), denoiser)
+    tried = _try(denoiser, samples, validation, weighting, task)
     choice = choose(tried, denoiser)
     timed = _answer(denoiser, choice, samples, test, task)
     network = _network(task, validation, test)
     _add(measures, "network", network[1], network[0], network[1])
     for way, (row, answers) in enumerate((("fixed", timed.fixed), ("adaptive", timed.adaptive))):
-        known = choice.validation[row]
-        temperature = fit_temperature(_finite(known.logits), tried.labels)
+        replayed = choice.validation[row]
+        temperature = fit_likelihood_temperature(_finite(replayed.logits), tried.labels)
         pair = (
-            judged_from_logits(known.logits / temperature, tried.labels, tried.groups),
+            judged_from_logits(replayed.logits / temperature, tried.labels, tried.groups),
             judged_from_logits(answers.logits / temperature, class_numbers(test), group_names(test)),
         )
         _add(measures, row, pair[1], pair[0], network[1])
@@ -98,7 +100,8 @@ def measure(task: GenerativeTask, measures: Measures) -> tuple[dict[str, object]
     measures.add(_key("fixed"), zeta_areas(timed.fixed, class_numbers(test), group_names(test)))
     measures.add(_key("cost"), _ratios(timed))
     _add_cascade(measures, choice, tried, timed, network)
-    facts = choice.facts | {"cells": {"val": len(validation), "test": len(test)}, "budgets": list(BUDGETS)}
+    cells = {"pilot": len(pilot), "val": len(validation), "test": len(test)}
+    facts = choice.facts | {"weighting": weighting.as_dict(), "cells": cells, "budgets": list(BUDGETS)}
     return facts, denoiser.identity
 
 
@@ -111,6 +114,21 @@ def _cutter(denoiser: CellDenoiser) -> Samples:
         return lambda view: denoiser.samples(crops, view)
 
     return of
+
+
+def _try(
+    denoiser: CellDenoiser,
+    samples: Samples,
+    cells: Sequence[TypedCell],
+    weighting: TimestepWeighting | None,
+    task: GenerativeTask,
+) -> Tried:
+    """Return all errors of cells: of a pilot where there is no weighting yet."""
+    task.progress("denoiser of images: validation", 0 if weighting is None else 1, 2)
+    count = PILOT_TRIALS if weighting is None else TRIALS
+    trials = draw_trials(denoiser, count, weighting=weighting, views=range(8))
+    errors = class_errors(denoiser, samples(cells), trials)[:, _order(denoiser)]
+    return Tried(errors, trials, class_numbers(cells), group_names(cells))
 
 
 def _order(denoiser: CellDenoiser) -> list[int]:
@@ -192,7 +210,7 @@ def _add_cascade(
 ) -> None:
     """Add accuracy against passes of the network first, then the denoiser; thresholds and shares by validation."""
     known = choice.validation["adaptive"]
-    temperature = fit_temperature(_finite(known.logits), tried.labels)
+    temperature = fit_likelihood_temperature(_finite(known.logits), tried.labels)
     both = [
         BothAnswers(log_of(first.probabilities), second.logits / temperature, second.passes, first.labels)
         for first, second in zip(network, (known, timed.adaptive), strict=True)

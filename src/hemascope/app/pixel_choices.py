@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hemascope.classify.diffusion.answers import DiffusionAnswers, answers_from
+from hemascope.classify.diffusion.answers import DiffusionAnswers
 from hemascope.classify.diffusion.elimination import (
     AnytimeRule,
     EliminationRule,
     NoElimination,
     fit_calibrated_rule,
 )
-from hemascope.classify.diffusion.fit_weighting import fit_power_weighting, fit_spread_weighting
+from hemascope.classify.diffusion.fit_weighting import fit_density, fit_power_weighting
+from hemascope.classify.diffusion.race import replay
 from hemascope.classify.diffusion.trials import Trials, observed
 from hemascope.classify.diffusion.weighting import TimestepWeighting
 from hemascope.core.ports import ConditionalDenoiser
@@ -34,9 +35,9 @@ class Tried:
     Attributes
     ----------
     errors
-        N x K x T, not weighted.
+        N x K x T, weighted, from ``class_errors``.
     trials
-        The T trials, their weights uniform.
+        The T trials.
     labels, groups
         N true class numbers, and labels of near-duplicates.
     """
@@ -53,10 +54,8 @@ class PixelChoice:
 
     Attributes
     ----------
-    weighting
-        Name of the weights of steps.
     fixed, adaptive
-        Trials with these weights, of both ways.
+        Trials of both ways.
     rule
         Of the adaptive way.
     validation
@@ -67,13 +66,29 @@ class PixelChoice:
         All of this in plain JSON types.
     """
 
-    weighting: str
     fixed: Trials
     adaptive: Trials
     rule: EliminationRule
     validation: dict[str, DiffusionAnswers]
     plateau: float
     facts: dict[str, object]
+
+
+def fit_weighting(tried: Tried, denoiser: ConditionalDenoiser) -> TimestepWeighting:
+    """Return weights of steps under which cells' own types stand out most, and how often to try each.
+
+    Where little or nothing is left of a cell, and where nothing was taken away, errors say nothing of its type.
+
+    Parameters
+    ----------
+    tried
+        Cells of a pilot, tried evenly over the steps with uniform weights.
+    denoiser
+        What was asked.
+    """
+    steps = tried.trials.steps[:: tried.trials.per_observation]
+    errors, count = observed(tried.errors, tried.trials), len(denoiser.schedule)
+    return fit_density(fit_power_weighting(steps, errors, tried.labels, count), steps, errors, count)
 
 
 def choose(tried: Tried, denoiser: ConditionalDenoiser) -> PixelChoice:
@@ -89,23 +104,21 @@ def choose(tried: Tried, denoiser: ConditionalDenoiser) -> PixelChoice:
     denoiser
         What was asked.
     """
-    weighting, trials = _weigh(tried, denoiser)
-    errors = observed(tried.errors * trials.weights, trials)
+    trials, per = tried.trials, tried.trials.per_observation
+    errors = observed(tried.errors, trials)
     right = [_accuracy(errors[:, :, :count], tried.labels) for count in range(1, errors.shape[2] + 1)]
     plateau = right[-1]
     enough = np.array(right) >= plateau - WITHIN
     fixed = int(np.flatnonzero(~enough)[-1]) + 2 if not enough.all() else 1
     rules = [(rule, most) for most in {fixed, errors.shape[2]} for rule in _rules(errors[:, :, :most], tried.groups)]
     replays = [
-        (replay(errors[:, :, :most], rule, trials.part(0, most), denoiser), rule, most)
+        (replay(tried.errors[:, :, : most * per], trials.part(0, most), denoiser, rule), rule, most)
         for rule, most in (*rules, (NoElimination(), fixed))
     ]
     good = [one for one in replays if (one[0].told == tried.labels).mean() >= plateau - WITHIN]
     best, rule, most = min(good or replays[-1:], key=lambda one: float(one[0].passes.mean()))
-    per = trials.per_observation
     accuracy = {"all": plateau, "fixed": right[fixed - 1], "adaptive": float((best.told == tried.labels).mean())}
     facts: dict[str, object] = {
-        "weighting": weighting,
         "trials": len(trials),
         "fixed_trials": fixed * per,
         "adaptive_trials": most * per,
@@ -114,7 +127,6 @@ def choose(tried: Tried, denoiser: ConditionalDenoiser) -> PixelChoice:
         "validation_passes": {"fixed": fixed * per * errors.shape[1], "adaptive": float(best.passes.mean())},
     }
     return PixelChoice(
-        weighting=weighting,
         fixed=trials.part(0, fixed),
         adaptive=trials.part(0, most),
         rule=rule,
@@ -122,50 +134,6 @@ def choose(tried: Tried, denoiser: ConditionalDenoiser) -> PixelChoice:
         plateau=plateau,
         facts=facts,
     )
-
-
-def replay(
-    errors: NDArray[np.float64], rule: EliminationRule, trials: Trials, denoiser: ConditionalDenoiser
-) -> DiffusionAnswers:
-    """Return what a classifier with a rule answers to cells of which all errors are known: no pass is made again.
-
-    Parameters
-    ----------
-    errors
-        N x K x n, weighted, at all n observations.
-    rule, trials, denoiser
-        As of ``DiffusionClassifier``.
-    """
-    alive = np.ones(errors.shape[:2], np.bool_)
-    seen = np.full_like(errors, np.nan)
-    active = np.arange(len(errors))
-    done = 0
-    while done < errors.shape[2] and len(active):
-        until = min(rule.next_look(done), errors.shape[2])
-        seen[active, :, done:until] = np.where(alive[active][:, :, None], errors[active, :, done:until], np.nan)
-        alive[active] = rule.survivors(seen[active, :, :until], alive[active])
-        active = active[alive[active].sum(axis=1) > 1]
-        done = until
-    steps, schedule = trials.steps, denoiser.schedule
-    by_trial = trials.weights * schedule.signal[steps] ** 2 * schedule.noise[steps] ** 2
-    by_observation = by_trial.reshape(trials.observations, -1).mean(axis=1)
-    information = np.asarray(2 * by_observation / denoiser.mask.sum(dtype=np.float64), np.float64)
-    return answers_from(seen, alive, information, trials.per_observation)
-
-
-def _weigh(tried: Tried, denoiser: ConditionalDenoiser) -> tuple[str, Trials]:
-    """Return the name of the weighting under which all trials are right most often, and the trials with its weights."""
-    steps, count = tried.trials.steps, len(denoiser.schedule)
-    options = {
-        "uniform": TimestepWeighting(),
-        "published": TimestepWeighting("published"),
-        "fitted_spread": fit_spread_weighting(steps, tried.errors, count),
-        "fitted_power": fit_power_weighting(steps, tried.errors, tried.labels, count),
-    }
-    weighed = {name: replace(tried.trials, weights=w.weights(steps, count)) for name, w in options.items()}
-    right = {name: _accuracy(tried.errors * trials.weights, tried.labels) for name, trials in weighed.items()}
-    best = max(right, key=lambda name: right[name])
-    return best, weighed[best]
 
 
 def _rules(errors: NDArray[np.float64], groups: NDArray[np.str_]) -> Sequence[EliminationRule]:

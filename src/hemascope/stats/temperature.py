@@ -42,3 +42,19 @@ def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -
         method="bounded",
     )
     return float(np.exp(found.x))
+
+
+def fit_likelihood_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+    """Return the temperature of least negative log-likelihood for log likelihoods over many numbers.
+
+    They are far larger than logits, so it is sought within 0.05 to 20 times their own size: the median over examples
+    of the difference between greatest and mean.
+
+    Raises
+    ------
+    ValueError
+        If there are no logits to fit on.
+    """
+    size = float(np.median(logits.max(axis=1) - logits.mean(axis=1))) if len(logits) else 1.0
+    unit = max(1.0, size / 10)
+    return unit * fit_temperature(logits / unit, labels)
