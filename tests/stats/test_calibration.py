@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hemascope.stats.calibration import (
+from hemascope.stats.temperature import fit_likelihood_temperature
     brier_scores,
     calibration_statistics,
     expected_calibration_error,
