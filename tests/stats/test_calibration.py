@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hemascope.stats.calibration import (
-from hemascope.stats.temperature import fit_likelihood_temperature
     brier_scores,
     calibration_statistics,
     expected_calibration_error,
@@ -15,6 +14,7 @@ from hemascope.stats.temperature import fit_likelihood_temperature
     reliability_table,
     squared_calibration_error,
 )
+from hemascope.stats.temperature import fit_likelihood_temperature
 
 PROBABILITIES = st.floats(0, 1, width=32)
 PREDICTIONS = st.integers(1, 60).flatmap(
