@@ -70,7 +70,7 @@ def jittered(pixels: NDArray[np.uint8], um: float, seed: int, strength: Jitter |
         passed = cv2.GaussianBlur(passed, (0, 0), 0.4 + 1.4 * rng.random())
     if rng.random() < how.alone:
         passed = 1 - (1 - passed) * _disk(len(pixels), CENTER_UM * len(pixels) / um, EDGE_UM * len(pixels) / um)
-    looks = np.ascontiguousarray(np.rot90(passed, rng.integers(4)))
+    looks = np.ascontiguousarray(np.rot90(passed, int(rng.integers(4))))
     return np.asarray(np.round(np.clip(looks, 0, 1) * 255), np.uint8)
 
 
