@@ -75,6 +75,10 @@ bench: $(VENV)/.installed-dev  ## Run every benchmark and write docs/benchmarks.
 		--json docs/benchmarks/transfer.json
 	@$(BIN)/hemascope bench blasts --encoder hemascope-s --encoder descriptors --json docs/benchmarks/blasts.json
 	@$(BIN)/hemascope bench encoders --encoder hemascope-s --split val --json docs/benchmarks/encoders.json
+	@$(BIN)/hemascope bench generative $(addprefix --encoder ,$(wildcard runs/cell_encoder_pbc/model runs/cell_transfer_pbc/model) \
+		$(addsuffix .looks,$(wildcard runs/cell_without_*/encoder_without_*))) --json docs/benchmarks/generative.json
+	@$(BIN)/hemascope bench synthetic --json docs/benchmarks/synthetic.json
+	@$(BIN)/hemascope bench counterfactuals --split val --json docs/benchmarks/counterfactuals.json
 	@$(BIN)/hemascope bench diffusion-cost --json docs/benchmarks/diffusion_cost.json
 	@$(BIN)/hemascope bench leukemia --recipe recipes/hmscam_cpu.toml --runs runs/leukemia --json docs/benchmarks/leukemia.json
 	@$(BIN)/python -m hemascope.app.benchmark_page docs/benchmarks
