@@ -11,6 +11,9 @@ BACKGROUND_PERCENTILE = 96.0
 MIN_BACKGROUND = 40.0
 """Gray level below which the brightest part of a crop is no background; keeps black crops from blowing up."""
 
+CENTER_UM, EDGE_UM = 10.0, 0.4
+"""Radius of what is left of a view when a cell's surroundings are painted out, and softness of its edge."""
+
 
 def background_color(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the background color of an image, per channel.

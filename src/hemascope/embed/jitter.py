@@ -12,10 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hemascope.core.optics import transmittance
-
-CENTER_UM, EDGE_UM = 10.0, 0.4
-"""Radius of what is left of a crop when its surroundings are painted out, and softness of its edge."""
+from hemascope.core.optics import CENTER_UM, EDGE_UM, transmittance
 
 LEAST_PASSED = 1 / 255
 """Transmittance below which optical density is cut."""

@@ -53,10 +53,6 @@ MIN_DEVIATION = 0.05
 """Of the optical density: an empty crop must not be blown up."""
 
 
-CENTER_UM, EDGE_UM = 10.0, 0.4
-"""Radius of what is left of a view when its surroundings are painted out, and softness of its edge."""
-
-
 def paint_surroundings(x: Tensor, radius: Tensor, edge: float) -> Tensor:
     """Return network input of which only a disk about the center is left; around it there is background.
 

@@ -11,7 +11,8 @@ from safetensors.torch import load
 from torch import Tensor
 
 from hemascope.core.errors import WeightsError
-from hemascope.nets.cell_encoder import CENTER_UM, EDGE_UM, CellEncoder, EncoderShape, paint_surroundings
+from hemascope.core.optics import CENTER_UM, EDGE_UM
+from hemascope.nets.cell_encoder import CellEncoder, EncoderShape, paint_surroundings
 from hemascope.recipes import CellTrainingRecipe, CropAugmentation, EncoderSize, EncoderTrainingRecipe
 from hemascope.train.augment import ColorJitter, affine_matrices, degrade_optics, drop_color, jitter_color, resample
 from hemascope.train.crop_net import Augment

@@ -14,9 +14,10 @@ from hemascope.classify.conformal import conformal_spec
 from hemascope.classify.network import softmax
 from hemascope.classify.second_opinion import OPINION_FILE
 from hemascope.core.errors import DataSetError
+from hemascope.core.optics import CENTER_UM, EDGE_UM
 from hemascope.core.taxonomy import CellType
 from hemascope.nets.anomaly_head import MahalanobisHead, ShippedCellNet
-from hemascope.nets.cell_encoder import CENTER_UM, EDGE_UM, CellEncoder
+from hemascope.nets.cell_encoder import CellEncoder
 from hemascope.recipes import CellTrainingRecipe
 from hemascope.stats.temperature import fit_temperature, negative_log_likelihood
 from hemascope.train.cell_look import augment_by
