@@ -11,7 +11,7 @@ import torch
 
 from hemascope import wiring
 from hemascope.app.embedding_denoiser_training import Embedded, embed_looks, joined, train_embedding_denoiser
-from hemascope.app.embedding_judge import open_judge
+from hemascope.app.embedding_judge import open_judge, open_second_look
 from hemascope.app.target_cells import PBC, cut_cells, locate_cells
 from hemascope.core.errors import RecipeError
 from hemascope.core.prediction import CellPrediction
@@ -109,7 +109,10 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("run")
-    return train_embedding_denoiser(recipe(), wiring.build_encoder, root, run, None, "train", silent, ignore)
+    classifier = wiring.build_classifier("even")
+    return train_embedding_denoiser(
+        recipe(), wiring.build_encoder, classifier, root, run, None, "train", silent, ignore
+    )
 
 
 def test_the_model_folder_is_a_judge_of_cells(root: Path, trained: Path) -> None:
@@ -122,6 +125,18 @@ def test_the_model_folder_is_a_judge_of_cells(root: Path, trained: Path) -> None
     assert np.mean(right) > 0.8
     assert read_card(trained).validation[f"{PBC}.accuracy"] == pytest.approx(np.mean(right), abs=0.07)
     assert all(0 <= answer.confidence <= 1 and answer.anomaly >= 0 and answer.passes == 64 for answer in told)
+
+
+def test_the_model_folder_can_stand_behind_the_classifier(root: Path, trained: Path) -> None:
+    second = open_second_look(trained, wiring.build_encoder)
+    cells = [cell for cell in locate_cells(PBC, root) if cell.split == "val"]
+    crops = list(cut_cells(cells, 128, 32.0))
+    unsure = np.full((len(crops), len(CellType)), 1 / len(CellType))
+    joined = second.joined(unsure, crops)
+    np.testing.assert_allclose(joined.sum(axis=1), 1)
+    assert (joined != unsure).any()
+    sure = np.eye(len(CellType))[np.zeros(len(crops), int)]
+    np.testing.assert_allclose(second.joined(sure, crops), sure, atol=1e-9)
 
 
 def test_the_card_says_what_it_stands_on(trained: Path) -> None:
@@ -154,5 +169,5 @@ def test_cells_of_other_sources_count_as_often_as_is_said() -> None:
 def test_a_set_without_every_type_is_refused(root: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="does not label every type"):
         train_embedding_denoiser(
-            recipe(data_set="bccd"), wiring.build_encoder, root, tmp_path, None, "train", silent, ignore
+            recipe(data_set="bccd"), wiring.build_encoder, None, root, tmp_path, None, "train", silent, ignore
         )

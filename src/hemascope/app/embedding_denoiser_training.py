@@ -18,8 +18,9 @@ from hemascope.classify.diffusion.fit_weighting import fit_density, fit_power_we
 from hemascope.classify.diffusion.trials import class_errors, draw_trials
 from hemascope.classify.diffusion.weighting import TimestepWeighting
 from hemascope.classify.judge import fit_calibration
+from hemascope.classify.second_look import fit_second_look
 from hemascope.core.errors import RecipeError
-from hemascope.core.ports import DenoiserGraph, Encoder
+from hemascope.core.ports import CellClassifier, DenoiserGraph, Encoder
 from hemascope.core.taxonomy import CellType
 from hemascope.data.root import data_root
 from hemascope.denoise.embedding import EmbeddingDenoiser
@@ -36,6 +37,9 @@ AWAY_STRANGE = 0.05
 
 LEAST_CELLS = 20
 """A source with fewer validation cells has no say in the threshold: the quantile would be its oddest cell."""
+
+LEAST_PROBABILITY = 1e-12
+"""Stands for a probability of 0, which has no logarithm."""
 
 WEIGHTING_TRIALS = 64
 """Trials a class by which the weights of steps are fitted."""
@@ -73,6 +77,7 @@ class Embedded:
 def train_embedding_denoiser(
     recipe: EmbeddingDenoiserRecipe,
     build: Callable[[str], Encoder],
+    classifier: CellClassifier | None,
     data: Path | None,
     run: Path | None,
     out: Path | None,
@@ -86,6 +91,8 @@ def train_embedding_denoiser(
     ----------
     build
         Makes an encoder by name or folder.
+    classifier
+        Behind which the denoiser may stand in a cascade, under an even prior; None for a model without one.
     data, run, out, command, on_step
         As for ``train_cell_classifier``.
     progress
@@ -117,7 +124,9 @@ def train_embedding_denoiser(
     net = train_residual(recipe, space, samples[0], samples[1], folder, on_step)
     round_weights(net)
     residual = TorchResidual(net, recipe.name, recipe.version)
-    spec, figures = calibrated_spec(recipe, encoders, space, residual, (validation, *(asked for _, asked in others)))
+    first = None if classifier is None else first_answers(classifier, root, progress)
+    every = (validation, *(asked for _, asked in others))
+    spec, figures = calibrated_spec(recipe, encoders, space, residual, every, first)
     model = out or folder / "model"
     ship_embedding_denoiser(recipe, root, net, space, spec, losses | figures, model, command)
     return model
@@ -195,6 +204,7 @@ def calibrated_spec(
     space: EmbeddingSpace,
     residual: DenoiserGraph,
     validation: Sequence[Embedded],
+    first: NDArray[np.float64] | None = None,
 ) -> tuple[dict[str, object], dict[str, float]]:
     """Return what the card says of trials and calibration, and figures on the validation splits.
 
@@ -217,7 +227,19 @@ def calibrated_spec(
     for name, part, told in zip((PBC, *recipe.beside), validation, answers, strict=True):
         figures[f"{name}.accuracy"] = float((told.told == part.labels).mean())
         figures[f"{name}.strange"] = float((told.explained > calibration.anomaly_threshold).mean())
-    return judge_spec(recipe.encoders, encoders, CLASSES, recipe.trials, weighting, calibration), figures
+    cascade = None if first is None else fit_second_look(first, answers[0].logits, home.labels)
+    return judge_spec(recipe.encoders, encoders, CLASSES, recipe.trials, weighting, calibration, cascade), figures
+
+
+def first_answers(classifier: CellClassifier, root: Path, progress: Progress) -> NDArray[np.float64]:
+    """Return N x types log probabilities of a classifier for the validation cells of PBC."""
+    cells = [cell for cell in locate_cells(PBC, root) if cell.split == "val"]
+    crops = list(cut_cells(cells, *classifier.crop_size))
+    rows: list[NDArray[np.float64]] = []
+    for start in range(0, len(crops), _BATCH):
+        rows += [told.probabilities for told in classifier.classify(crops[start : start + _BATCH])]
+        progress(classifier.identity.name, len(rows), len(crops))
+    return np.log(np.maximum(np.stack(rows), LEAST_PROBABILITY))
 
 
 def fit_weighting(

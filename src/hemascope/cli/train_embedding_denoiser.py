@@ -33,6 +33,7 @@ def embedding_denoiser(
         model = train_embedding_denoiser(
             resolved,
             wiring.build_encoder,
+            wiring.build_classifier("even"),
             data,
             run,
             out,
