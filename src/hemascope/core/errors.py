@@ -10,7 +10,8 @@
     |   |-- ScaleError             a scale that is missing, implausible or contradictory
     |   |-- RecipeError            a recipe or prior: unknown key, wrong type, wrong value
     |   |-- DataSetError           a public data set: absent, incomplete, malformed row
-    |   `-- OutlineError           outlines made elsewhere: malformed, of unknown class, of another image
+    |   |-- OutlineError           outlines made elsewhere: malformed, of unknown class, of another image
+    |   `-- CohortError            patients: a manifest, labels, splits or embeddings that do not fit together
     |-- OutputError                a place that cannot be written
     |-- WeightsError               a model: missing, wrong digest, wrong layout
     `-- MissingExtraError          an optional dependency that is not installed
@@ -57,6 +58,10 @@ class DataSetError(InputError):
 
 class OutlineError(InputError):
     """Outlines made elsewhere that are malformed, of an unknown class, or of another image."""
+
+
+class CohortError(InputError):
+    """Patients whose manifest, labels, splits or embeddings are malformed or do not fit together."""
 
 
 class OutputError(HemascopeError):

@@ -9,6 +9,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from hemascope.core.bag import Bag
+from hemascope.core.bag_prediction import BagPrediction
+from hemascope.core.bag_task import BagTask
 from hemascope.core.cell import Cell, CellCrop
 from hemascope.core.embedding import EncoderSpec
 from hemascope.core.noise_schedule import NoiseSchedule
@@ -281,4 +284,30 @@ class ResultSink(Protocol):
 
     def abandon(self) -> None:
         """Remove anything unfinished; safe to call at any time."""
+        ...
+
+
+class BagModel(Protocol):
+    """Bags to what a patient has."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What answers."""
+        ...
+
+    @property
+    def encoder(self) -> str:
+        """Digest or name of the encoder whose embeddings it takes; see ``Bag.encoder``."""
+        ...
+
+    @property
+    def tasks(self) -> tuple[BagTask, ...]:
+        """What it answers."""
+        ...
+
+    def predict(self, bag: Bag) -> BagPrediction:
+        """Return the answer for one bag of any size; it does not depend on the order of the cells.
+
+        Raises ``CohortError`` if the bag was made by another encoder or has another dimension.
+        """
         ...
