@@ -80,8 +80,8 @@ class BagTrainingRecipe(Recipe):
     aggregator
         How cells become an answer.
     imbalance
-        What is done about rare classes, one thing at a time: ``none``, ``focal``, ``class_weights`` (inverse square root
-        of the prevalence), ``balanced_sampling``.
+        What is done about rare classes, one thing at a time: ``none``, ``focal``, ``class_weights`` (inverse square
+        root of the prevalence), ``balanced_sampling``.
     focal_gamma
         Of the focal loss.
     number_weight
