@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from hemascope.cli import analyze, bench, data, embed, explain, features, leukemia, models, synthesize, train
+from hemascope.cli import analyze, bench, cohort, data, embed, explain, features, leukemia, models, synthesize, train
 from hemascope.core.errors import HemascopeError, InputError, MissingExtraError
 from hemascope.core.version import __version__
 
@@ -34,6 +34,7 @@ app.command("bench")(bench.bench)
 app.command("embed")(embed.embed)
 app.command("explain")(explain.explain)
 app.command("features")(features.features)
+app.add_typer(cohort.app, name="cohort")
 app.add_typer(data.app, name="data")
 app.add_typer(leukemia.app, name="leukemia")
 app.add_typer(models.app, name="models")
