@@ -1,0 +1,27 @@
+"""Recipes to aggregators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hemascope.nets.bags.gated_attention import GatedAttention
+from hemascope.nets.bags.net import BagNet, BagOutput, Plan
+
+__all__ = ["BagNet", "BagOutput", "build_bag_net"]
+
+_NETS: dict[str, Callable[[Plan, int, int], BagNet]] = {"gated_attention": GatedAttention}
+
+
+def build_bag_net(recipe: Plan, dimension: int, outputs: int) -> BagNet:
+    """Return an untrained aggregator.
+
+    Parameters
+    ----------
+    recipe
+        Which, and how wide; a ``hemascope.recipes.bags.AggregatorRecipe``.
+    dimension
+        D of a cell's embedding.
+    outputs
+        O, as ``hemascope.core.bag_task.output_slices`` counts them.
+    """
+    return _NETS[recipe.kind](recipe, dimension, outputs)
