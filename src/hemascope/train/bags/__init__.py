@@ -1,0 +1,1 @@
+"""Cohorts to models of patients: losses, training by epochs, answers, packing."""
