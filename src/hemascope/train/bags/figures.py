@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemascope.core.bag_task import BagTask, TaskKind, output_slices, truth_slices
-from hemascope.evaluate.subject_pairs import auroc
+from hemascope.stats.ranking import auroc
 
 
 def figures_of(tasks: Sequence[BagTask], logits: NDArray[np.float32], truth: NDArray[np.floating]) -> dict[str, float]:
