@@ -4,41 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hemascope.core.bag_task import BagTask, TaskKind, truth_slices
+from hemascope.core.cohort import MISSING
+from hemascope.core.disease_taxonomy import DiseaseRow, DiseaseTaxonomy
 from hemascope.core.errors import CohortError
 from hemascope.core.patient import PatientFacts
-
-MISSING = ("", "na", "n/a", "nan")
-"""What a manifest writes, in lower case, where it does not know."""
 
 _MARKERS = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0, "negative": 0.0, "positive": 1.0}
 
 
-class LabelTable(Protocol):
-    """Leads from the label of a laboratory to a class; ``DiseaseTaxonomy`` is one."""
-
-    @property
-    def coarse_classes(self) -> tuple[str, ...]:
-        """The classes, in order."""
-        ...
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Every label it knows."""
-        ...
-
-    def coarse_of(self, label: str) -> str:
-        """Return the class of a label; raise ``CohortError`` where it does not know the label."""
-        ...
-
-
 def truth_of(
-    facts: Sequence[PatientFacts], tasks: Sequence[BagTask], taxonomy: LabelTable | None = None
+    facts: Sequence[PatientFacts], tasks: Sequence[BagTask], taxonomy: DiseaseTaxonomy | None = None
 ) -> NDArray[np.float64]:
     """Return what is known of patients, for all tasks.
 
@@ -49,8 +29,8 @@ def truth_of(
     tasks
         What is asked.
     taxonomy
-        Leads from labels to classes in those tasks of classes whose outputs are its coarse classes; a label may also be
-        a class already.
+        Leads from labels to classes in those tasks of classes whose outputs are all its coarse classes, or all its fine
+        ones; a label that names a coarse class alone is missing among fine ones.
 
     Returns
     -------
@@ -72,7 +52,7 @@ def truth_of(
     return truth
 
 
-def _value(fact: PatientFacts, task: BagTask, column: str, taxonomy: LabelTable | None) -> float:
+def _value(fact: PatientFacts, task: BagTask, column: str, taxonomy: DiseaseTaxonomy | None) -> float:
     text = label_of(fact, column)
     if not text:
         return math.nan
@@ -90,20 +70,29 @@ def label_of(fact: PatientFacts, column: str) -> str:
     return "" if text.casefold() in MISSING else text
 
 
-def _class_number(fact: PatientFacts, task: BagTask, text: str, taxonomy: LabelTable | None) -> float:
-    if text in task.outputs:
-        return float(task.outputs.index(text))
-    if taxonomy is None or set(taxonomy.coarse_classes) != set(task.outputs):
+def _class_number(fact: PatientFacts, task: BagTask, text: str, taxonomy: DiseaseTaxonomy | None) -> float:
+    meant: str | None = text
+    if taxonomy is not None and set(task.outputs) <= set(taxonomy.coarse):
+        meant = _looked_up(fact, task, text, taxonomy).coarse
+    elif taxonomy is not None and set(task.outputs) <= set(taxonomy.fine):
+        meant = _looked_up(fact, task, text, taxonomy).fine
+    if meant is None:
+        return math.nan
+    if meant not in task.outputs:
+        told = f"'{text}'" if meant == text else f"'{text}', which is '{meant}',"
         raise CohortError(
-            f"patient {fact.patient}: column '{task.name}' holds '{text}', which is no class of the task; "
-            f"known are {', '.join(task.outputs)}; correct the manifest, or train with a taxonomy that has this label"
+            f"patient {fact.patient}: column '{task.name}' holds {told} and that is no class of the task; known are "
+            f"{', '.join(task.outputs)}; correct the manifest, exclude the patient, or train with a taxonomy that has "
+            "this label"
         )
-    if text not in taxonomy.labels:
-        raise CohortError(
-            f"patient {fact.patient}: column '{task.name}' holds '{text}', which is not in the taxonomy; known are "
-            f"{', '.join(taxonomy.labels)}; correct the manifest, or add a row to a copy of the taxonomy and name that"
-        )
-    return float(task.outputs.index(taxonomy.coarse_of(text)))
+    return float(task.outputs.index(meant))
+
+
+def _looked_up(fact: PatientFacts, task: BagTask, text: str, taxonomy: DiseaseTaxonomy) -> DiseaseRow:
+    try:
+        return taxonomy.row_of(text)
+    except CohortError as error:
+        raise CohortError(f"patient {fact.patient}: column '{task.name}': {error}") from error
 
 
 def _marker(fact: PatientFacts, column: str, text: str) -> float:

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from hemascope.core.bag import BagSet
 from hemascope.core.patient import PatientFacts
 
+MISSING = ("", "na", "n/a", "nan")
+"""What a manifest writes, in lower case, where it does not know."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cohort:

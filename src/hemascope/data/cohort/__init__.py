@@ -1,0 +1,1 @@
+"""Cohorts of patients: the manifest, and folders of other makers made into one."""
