@@ -46,6 +46,14 @@ def test_all_tasks_are_learned_together(tmp_path: Path, imbalance: str) -> None:
     assert np.corrcoef(told, truth[:, 3])[0, 1] > 0.7
 
 
+def test_half_precision_learns_the_same(tmp_path: Path) -> None:
+    whole, _ = fitted(tmp_path / "whole")
+    half, told = fitted(tmp_path / "half", precision="bfloat16")
+    assert next(half.parameters()).dtype == torch.float32
+    assert told.figures["auc"] > 0.95
+    assert not torch.equal(next(whole.parameters()), next(half.parameters()))
+
+
 class KilledError(Exception):
     """Stands for the end of a process."""
 

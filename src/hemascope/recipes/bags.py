@@ -95,9 +95,13 @@ class BagTrainingRecipe(Recipe):
     epochs, patience, monitor
         At most so many; stop after so many without a better ``loss`` or ``auc`` on validation patients.
     plateau_factor, plateau_patience
-        The rate is multiplied by the factor after so many epochs without a better figure; patience 0 for never.
+        The rate is multiplied by the factor after more than so many epochs without a lower validation loss; patience 0
+        for never.
     max_gradient
         Norm at which the gradient is clipped; 0 for never.
+    precision
+        Of the products in training: ``bfloat16`` takes about half the time on processors that know it, and three
+        digits less. Validation and answers are always ``float32``.
     folds
         Parts of the cross-validation: one member of the ensemble each; 1 trains on ``train`` and watches ``val``.
     members
@@ -126,6 +130,7 @@ class BagTrainingRecipe(Recipe):
     plateau_factor: Positive = 0.5
     plateau_patience: Annotated[int, Field(ge=0)] = 5
     max_gradient: Annotated[float, Field(ge=0)] = 1.0
+    precision: Literal["float32", "bfloat16"] = "float32"
     folds: Count = 5
     members: Count = 1
     seed: Annotated[int, Field(ge=0)] = 0

@@ -184,8 +184,9 @@ class _Session:
 
     def _step(self, places: NDArray[np.intp], generator: np.random.Generator) -> dict[str, float]:
         rows, starts = rows_of_bags(self._bags, places, self._recipe.cell_cap, generator)
-        output = self._net(torch.from_numpy(self._bags.values[rows]), torch.from_numpy(starts))
-        parts = self._loss(output.logits, self._truth[places])
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._recipe.precision == "bfloat16"):
+            output = self._net(torch.from_numpy(self._bags.values[rows]), torch.from_numpy(starts))
+        parts = self._loss(output.logits.float(), self._truth[places])
         self._optimizer.zero_grad()
         torch.stack(list(parts.values())).sum().backward()  # type: ignore[no-untyped-call]
         if self._recipe.max_gradient:
