@@ -86,14 +86,15 @@ class Headline:
         """Return value and interval as shown to a reader."""
         if self.value is None:
             return "-"
-        if self.low is None or self.high is None:
-            return self._shown(self.value)
-        return f"{self._shown(self.value)} [{self._shown(self.low)}, {self._shown(self.high)}]"
+        limits = (
+            "" if self.low is None or self.high is None else f" [{self._shown(self.low)}, {self._shown(self.high)}]"
+        )
+        return self._shown(self.value) + limits + (f" {self.unit}" if self.unit and self.unit != "%" else "")
 
     def _shown(self, value: float) -> str:
         if self.unit == "%":
             return f"{100 * value:.1f}%"
-        return f"{value:.3f}" if not self.unit else f"{value:.2f} {self.unit}"
+        return f"{value:.2f}" if self.unit else f"{value:.3f}"
 
 
 @dataclass(frozen=True, slots=True)

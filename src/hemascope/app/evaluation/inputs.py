@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,7 +179,7 @@ def _embedding(file: Path, split: str) -> dict[str, NDArray[np.float32]]:
     try:
         with np.load(file, allow_pickle=False) as told:
             patients, splits, vectors = told["patients"], told["splits"], told["embedding"]
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise CohortError(f"{file} cannot be read: {error}; train again, or move it away") from error
     if not len(patients) == len(splits) == len(vectors) or vectors.ndim != 2:
         raise CohortError(f"{file}: patients, splits and embedding differ in length; train again, or move it away")
