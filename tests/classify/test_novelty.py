@@ -10,7 +10,7 @@ from hemascope.classify.class_space import REACH, SHRINKAGE, TEMPERATURE, fit_cl
 from hemascope.classify.examples import LabeledEmbeddings
 from hemascope.classify.novelty import EVIDENCE, EvidenceWeights, fit_known, fit_novelty, learn_weights, novelty_from
 from hemascope.core.errors import DataSetError
-from hemascope.evaluate.subject_pairs import auroc
+from hemascope.stats.ranking import auroc
 
 CORNERS = np.array([[6.0, 0, 0, 0], [-6, 0, 0, 0], [0, 6, 0, 0], [0, -6, 0, 0], [0, 0, 6, 0], [0, 0, -6, 0]])
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hemascope.stats.resample import bootstrap_distribution, bootstrap_interval, percentile_interval
+from hemascope.stats.resample import bootstrap_distribution, bootstrap_interval, bootstrap_p_value, percentile_interval
 
 
 def mean_of(values: np.ndarray):
@@ -73,3 +73,17 @@ def test_interval_covers_the_truth_about_as_often_as_it_says() -> None:
         assert interval is not None
         covered += interval[0] <= 0 <= interval[1]
     assert 178 <= covered <= 198  # 190 expected; 4 standard deviations below, and short of always
+
+
+def test_a_p_value_counts_the_rarer_side() -> None:
+    values = np.r_[np.full(9, -1.0), np.full(990, 1.0)]
+    assert bootstrap_p_value(values) == pytest.approx(2 * 10 / 1000)
+    assert bootstrap_p_value(values, null=1.0) == 1
+    assert bootstrap_p_value([2.0] * 99) == pytest.approx(0.02)
+    assert bootstrap_p_value([np.nan]) is None
+
+
+def test_a_p_value_rejects_as_often_as_stated() -> None:
+    drawn = np.random.default_rng(4).normal(size=(200, 60))
+    rejected = [bootstrap_p_value(bootstrap_distribution(np.arange(60), mean_of(row), 300)) < 0.05 for row in drawn]
+    assert np.mean(rejected) == pytest.approx(0.05, abs=0.04)

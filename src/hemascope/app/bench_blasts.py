@@ -22,7 +22,8 @@ from hemascope.data.cnmc import CARD, BlastRecord, open_cnmc
 from hemascope.evaluate.estimate import Estimate
 from hemascope.evaluate.leaks import check_disjoint_groups
 from hemascope.evaluate.painted_cells import area_and_color, cell_mask, on_white, outline_features
-from hemascope.evaluate.subject_pairs import Pair, auroc, auroc_statistic, mean_over_pairs, subject_pairs
+from hemascope.evaluate.subject_pairs import Pair, mean_over_pairs, subject_pairs
+from hemascope.stats.ranking import auroc, auroc_statistic
 from hemascope.zoo.contamination import Seen
 
 DEFAULT_ENCODERS = ("descriptors",)

@@ -26,7 +26,7 @@ from hemascope.core.ports import EmbeddingClassifier
 from hemascope.evaluate.estimate import Estimate
 from hemascope.evaluate.leaks import check_disjoint_groups
 from hemascope.evaluate.selective import JudgedAnswers, judged_from_logits, paired_gain, score_judged
-from hemascope.evaluate.subject_pairs import auroc_statistic
+from hemascope.stats.ranking import auroc_statistic
 from hemascope.stats.temperature import fit_temperature
 from hemascope.zoo.contamination import Seen
 from hemascope.zoo.shipped import CELL_CLASSIFIER, shipped_folder

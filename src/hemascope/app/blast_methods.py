@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hemascope.classify.linear_probe import fit_linear_probe
 from hemascope.classify.subject_gaussian import SubjectMoments, subject_direction, subject_moments
-from hemascope.evaluate.subject_pairs import auroc
+from hemascope.stats.ranking import auroc
 
 AREA_AND_COLOR = "area_and_color.logistic"
 """The baseline: number of pixels that are not black and their mean color, by logistic regression."""

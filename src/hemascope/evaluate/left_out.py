@@ -11,7 +11,7 @@ from hemascope.classify.anomaly import alarm_threshold
 from hemascope.classify.examples import LabeledEmbeddings
 from hemascope.core.errors import DataSetError
 from hemascope.evaluate.estimate import Estimate
-from hemascope.evaluate.subject_pairs import auroc_statistic
+from hemascope.stats.ranking import auroc_statistic
 from hemascope.stats.resample import ratio_of_sums
 
 FALSE_ALARM_RATE = 0.04

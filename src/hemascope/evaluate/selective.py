@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hemascope.evaluate.estimate import Estimate
-from hemascope.evaluate.subject_pairs import auroc_statistic
 from hemascope.stats.calibration import calibration_statistics
 from hemascope.stats.log_softmax import log_softmax
 from hemascope.stats.psychometric import (
@@ -18,6 +17,7 @@ from hemascope.stats.psychometric import (
     fit_psychometric,
     psychometric_intervals,
 )
+from hemascope.stats.ranking import auroc_statistic
 from hemascope.stats.resample import Statistic, ratio_of_sums
 from hemascope.stats.risk_coverage import (
     aurc_statistic,

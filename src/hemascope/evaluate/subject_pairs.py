@@ -1,4 +1,4 @@
-"""Leave one subject of each kind out: the splits, the area under the curve of each, and their mean."""
+"""Leave one subject of each kind out: the splits, and the mean of a figure over them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from hemascope.core.errors import DataSetError
 from hemascope.evaluate.estimate import Estimate
-from hemascope.stats.resample import RESAMPLES, Statistic, percentile_interval
+from hemascope.stats.ranking import auroc, auroc_statistic
+from hemascope.stats.resample import RESAMPLES, percentile_interval
+
+__all__ = ["Pair", "auroc", "auroc_statistic", "mean_over_pairs", "subject_pairs"]
 
 Pair = tuple[str, str]
 """The positive and the negative subject that are left out."""
@@ -40,39 +43,6 @@ def subject_pairs(subjects: ArrayLike, positive: ArrayLike) -> Iterator[tuple[Pa
     for one in sides[0]:
         for other in sides[1]:
             yield (one, other), (names == one) | (names == other)
-
-
-def auroc_statistic(scores: ArrayLike, positive: ArrayLike) -> Statistic:
-    """Return the area under the ROC curve as a statistic of weights: the share of pairs in order, ties counted half.
-
-    Parameters
-    ----------
-    scores
-        N finite numbers, higher for positive.
-    positive
-        N flags.
-    """
-    values, flags = np.asarray(scores, np.float64), np.asarray(positive, bool)
-    if values.shape != flags.shape or not np.isfinite(values).all():
-        raise ValueError(f"need a finite score for each of {flags.shape} flags, not {values.shape}")
-    order = np.argsort(values, kind="stable")
-    _, starts = np.unique(values[order], return_index=True)
-
-    def statistic(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        ordered, of_positive = weights[:, order], flags[order]
-        above = np.add.reduceat(ordered * of_positive, starts, axis=1)
-        below = np.add.reduceat(ordered * ~of_positive, starts, axis=1)
-        in_order = (above * (below.cumsum(axis=1) - below / 2)).sum(axis=1)
-        pairs = above.sum(axis=1) * below.sum(axis=1)
-        area: NDArray[np.float64] = np.divide(in_order, pairs, out=np.full_like(pairs, np.nan), where=pairs > 0)
-        return area
-
-    return statistic
-
-
-def auroc(scores: ArrayLike, positive: ArrayLike) -> float:
-    """Return the area under the ROC curve; NaN where one kind is missing."""
-    return float(auroc_statistic(scores, positive)(np.ones((1, len(np.asarray(scores)))))[0])
 
 
 def mean_over_pairs(values: Mapping[Pair, float], seed: int = 0) -> Estimate:

@@ -82,6 +82,32 @@ def bootstrap_interval(
     return percentile_interval(bootstrap_distribution(groups, statistic, resamples, seed), confidence)
 
 
+def bootstrap_p_value(values: ArrayLike, null: float = 0.0) -> float | None:
+    r"""Return the two-sided p value of a hypothesis on a statistic, from its bootstrap distribution.
+
+    The smallest :math:`\alpha` whose percentile interval leaves the hypothesis out: twice the share of resamples at or
+    beyond ``null`` on the rarer side, one resample added so that it is never 0 (Davison and Hinkley, 1997, section
+    4.4.1; Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 15.4).
+
+    Parameters
+    ----------
+    values
+        One value a resample, such as a difference; NaN where the resample does not define it.
+    null
+        The value under the hypothesis.
+
+    Returns
+    -------
+    Above 0, at most 1; None where no resample defines the statistic.
+    """
+    finite = np.asarray(values, np.float64)
+    finite = finite[np.isfinite(finite)]
+    if not len(finite):
+        return None
+    beyond = min(int((finite <= null).sum()), int((finite >= null).sum()))
+    return min(1.0, 2 * (beyond + 1) / (len(finite) + 1))
+
+
 def ratio_of_sums(above: NDArray[np.float64], below: NDArray[np.float64]) -> Statistic:
     """Return the ratio of two sums over records as a statistic; NaN where the lower sum is 0."""
 
