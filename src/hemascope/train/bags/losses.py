@@ -13,6 +13,9 @@ from torch.nn import functional as F
 from hemascope.core.bag_task import BagTask, TaskKind, output_slices, truth_slices
 from hemascope.recipes.bags import BagTrainingRecipe
 
+LEAST_DOUBT = 1e-8
+"""The smallest ``1 - p`` of the focal loss."""
+
 
 class BagLoss(nn.Module):
     """The loss of a batch, one part a task.
@@ -84,8 +87,8 @@ class BagLoss(nn.Module):
         else:
             losses = F.binary_cross_entropy_with_logits(logits, filled, reduction="none")
         if self._gamma:
-            # A cross-entropy is -log p of the truth, so that p is exp(-loss).
-            losses = (-torch.expm1(-losses)).clamp_min(0).pow(self._gamma) * losses
+            # A cross-entropy is -log p of the truth, so that p is exp(-loss); a root has no slope at 0.
+            losses = (-torch.expm1(-losses)).clamp_min(LEAST_DOUBT).pow(self._gamma) * losses
         if self._rarity:
             losses = losses * self._rarity_of(task, filled)
         return weight * mean_of_known(losses, known)
