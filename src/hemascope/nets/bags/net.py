@@ -72,13 +72,18 @@ class BagNet(nn.Module):
     columns: int = 1
     """A of ``BagOutput.attention``."""
 
-    def forward(self, cells: Tensor, starts: Tensor) -> BagOutput:
-        """Return the outputs of packed bags: cells T x D, starts B + 1 int64 rows of which the last is T."""
-        return self.pool(cells, PackedBags(starts))
+    def forward(self, cells: Tensor, starts: Tensor | None = None) -> BagOutput:
+        """Return the outputs of bags.
 
-    def one(self, cells: Tensor) -> BagOutput:
-        """Return the outputs of one bag N x D of any size, as a graph computes them; equal to ``forward``."""
-        return self.pool(cells, OneBag())
+        Parameters
+        ----------
+        cells
+            T x D.
+        starts
+            B + 1 int64 rows: bag b is rows ``starts[b]`` to ``starts[b + 1] - 1``, one or more. None for a single bag,
+            as a graph computes it; the numbers are the same.
+        """
+        return self.pool(cells, OneBag() if starts is None else PackedBags(starts))
 
     def pool(self, cells: Tensor, bags: Pooling) -> BagOutput:
         """Return the outputs of the bags to which cells belong.

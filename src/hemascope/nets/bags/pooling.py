@@ -2,47 +2,60 @@
 
 from __future__ import annotations
 
-import itertools
-from typing import Protocol
+import math
+from collections.abc import Sequence
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 
 
 class Pooling(Protocol):
-    """What an aggregator may ask of the bags that its T rows belong to."""
+    """What an aggregator may ask of the B bags that its T rows belong to."""
+
+    def split(self, values: Tensor) -> Sequence[Tensor]:
+        """Return the rows of each bag."""
+        ...
+
+    def per_row(self, values: Tensor) -> Tensor:
+        """Return for each row what B rows say of its bag; it fits T rows."""
+        ...
 
     def softmax(self, scores: Tensor) -> Tensor:
         """Return T x A shares for T x A scores: each column sums to 1 in each bag."""
+        ...
+
+    def shares(self, amounts: Tensor) -> Tensor:
+        """Return T x A shares for T x A amounts of 0 or more; equal ones in a bag where all are 0."""
         ...
 
     def weighted(self, shares: Tensor, values: Tensor) -> Tensor:
         """Return B x A x E sums of T x E values, weighted by T x A shares."""
         ...
 
+    def products(self, values: Tensor, keys: Tensor) -> Tensor:
+        """Return the T x A inner products of T x E values with the B x A x E keys of their bags."""
+        ...
+
     def greatest(self, values: Tensor) -> Tensor:
         """Return the B x E greatest values of each bag."""
         ...
 
-    def per_row(self, values: Tensor) -> Tensor:
-        """Return T rows: for each row what B rows say of its bag."""
+    def with_token(self, values: Tensor, token: Tensor) -> tuple[Tensor, Self]:
+        """Return T + B rows, a token of E numbers before each bag, and their bags."""
         ...
 
-    def even(self, values: Tensor) -> Tensor:
-        """Return T x 1 equal shares of each bag, for any T rows."""
+    def first(self, values: Tensor) -> Tensor:
+        """Return the first row of each bag."""
         ...
 
-    def bounds(self, rows: int) -> list[tuple[int, int]]:
-        """Return first and last-but-one row of each bag, of T rows in all."""
-        ...
-
-    def with_token(self, values: Tensor, token: Tensor) -> tuple[Tensor, Pooling, Tensor]:
-        """Return T + B rows with a token of E numbers before each bag, their pooling, and where the T rows now are."""
+    def rest(self, values: Tensor) -> Tensor:
+        """Return all rows but the first of each bag."""
         ...
 
 
 class PackedBags:
-    """Many bags, the rows of one after those of the other.
+    """Many bags, the rows of one after those of the other; a ``Pooling``.
 
     Parameters
     ----------
@@ -56,76 +69,104 @@ class PackedBags:
         self._lengths: list[int] = self._sizes.tolist()
         self._bag = torch.repeat_interleave(torch.arange(len(self._sizes), device=starts.device), self._sizes)
 
+    def split(self, values: Tensor) -> Sequence[Tensor]:
+        """Return the rows of each bag."""
+        return torch.split(values, self._lengths)
+
+    def per_row(self, values: Tensor) -> Tensor:
+        """Return the row of its bag for each row."""
+        return values[self._bag]
+
     def softmax(self, scores: Tensor) -> Tensor:
         """Return shares; each bag's greatest score is taken away first, so that no exponential overflows."""
         index = self._bag[:, None].expand_as(scores)
         least = scores.new_full((len(self._sizes), scores.shape[1]), -torch.inf)
         top = least.scatter_reduce(0, index, scores.detach(), "amax")
         weights = torch.exp(scores - top[self._bag])
-        totals = weights.new_zeros(top.shape).index_add(0, self._bag, weights)
-        return weights / totals[self._bag]
+        return weights / self._totals(weights)[self._bag]
+
+    def shares(self, amounts: Tensor) -> Tensor:
+        """Return shares in proportion."""
+        raised = amounts + _least(amounts)
+        return raised / self._totals(raised)[self._bag]
 
     def weighted(self, shares: Tensor, values: Tensor) -> Tensor:
-        """Return weighted sums: a product of matrices a bag, which makes no T x A x E copy."""
-        parts = zip(torch.split(shares, self._lengths), torch.split(values, self._lengths), strict=True)
+        """Return weighted sums: a product of matrices a bag, which makes no copy of the values."""
+        parts = zip(self.split(shares), self.split(values), strict=True)
         return torch.stack([share.T @ rows for share, rows in parts])
 
+    def products(self, values: Tensor, keys: Tensor) -> Tensor:
+        """Return inner products."""
+        parts = zip(self.split(values), keys.unbind(), strict=True)
+        return torch.cat([rows @ key.T for rows, key in parts])
+
     def greatest(self, values: Tensor) -> Tensor:
-        """Return the greatest values; the gradient goes to the first row that has one."""
-        return torch.stack([rows.max(dim=0).values for rows in torch.split(values, self._lengths)])
+        """Return the greatest values; the gradient goes to one row that has them."""
+        return torch.stack([rows.max(dim=0).values for rows in self.split(values)])
 
-    def per_row(self, values: Tensor) -> Tensor:
-        """Return each bag's row for each of its rows."""
-        return values[self._bag]
-
-    def even(self, values: Tensor) -> Tensor:
-        """Return equal shares."""
-        return (1 / self._sizes.to(values.dtype))[self._bag, None]
-
-    def bounds(self, rows: int) -> list[tuple[int, int]]:
-        """Return first and last-but-one row of each bag."""
-        edges = self._starts.tolist()
-        return list(itertools.pairwise(edges))
-
-    def with_token(self, values: Tensor, token: Tensor) -> tuple[Tensor, PackedBags, Tensor]:
+    def with_token(self, values: Tensor, token: Tensor) -> tuple[Tensor, PackedBags]:
         """Return rows with the token before each bag."""
-        count = len(self._sizes)
-        starts = self._starts + torch.arange(count + 1, device=values.device)
-        places = torch.arange(len(values), device=values.device) + self._bag + 1
-        longer = values.new_empty(len(values) + count, values.shape[1])
-        longer = longer.index_copy(0, places, values).index_copy(0, starts[:-1], token.expand(count, -1))
-        return longer, PackedBags(starts), places
+        parts = [part for rows in self.split(values) for part in (token[None], rows)]
+        return torch.cat(parts), PackedBags(self._starts + torch.arange(len(self._starts), device=values.device))
+
+    def first(self, values: Tensor) -> Tensor:
+        """Return first rows."""
+        return values[self._starts[:-1]]
+
+    def rest(self, values: Tensor) -> Tensor:
+        """Return other rows."""
+        return torch.cat([rows[1:] for rows in self.split(values)])
+
+    def _totals(self, values: Tensor) -> Tensor:
+        return values.new_zeros(len(self._sizes), values.shape[1]).index_add(0, self._bag, values)
 
 
 class OneBag:
-    """A single bag of any size: plain sums, which are fast in a graph."""
+    """A single bag of any size: plain sums, which are fast in a graph; a ``Pooling``."""
+
+    def split(self, values: Tensor) -> Sequence[Tensor]:
+        """Return all rows."""
+        return [values]
+
+    def per_row(self, values: Tensor) -> Tensor:
+        """Return the bag's row, which is broadcast."""
+        return values
 
     def softmax(self, scores: Tensor) -> Tensor:
         """Return shares."""
         return torch.softmax(scores, dim=0)
 
+    def shares(self, amounts: Tensor) -> Tensor:
+        """Return shares in proportion."""
+        raised = amounts + _least(amounts)
+        return raised / raised.sum(dim=0, keepdim=True)
+
     def weighted(self, shares: Tensor, values: Tensor) -> Tensor:
-        """Return weighted sums, 1 x A x E."""
+        """Return weighted sums."""
         return (shares.T @ values)[None]
 
+    def products(self, values: Tensor, keys: Tensor) -> Tensor:
+        """Return inner products."""
+        return values @ keys[0].T
+
     def greatest(self, values: Tensor) -> Tensor:
-        """Return the greatest values, 1 x E."""
+        """Return the greatest values."""
         return values.amax(dim=0, keepdim=True)
 
-    def per_row(self, values: Tensor) -> Tensor:
-        """Return the bag's row, which fits every row."""
-        return values
-
-    def even(self, values: Tensor) -> Tensor:
-        """Return equal shares."""
-        ones = torch.ones_like(values[:, :1])
-        return ones / ones.sum()
-
-    def bounds(self, rows: int) -> list[tuple[int, int]]:
-        """Return all rows."""
-        return [(0, rows)]
-
-    def with_token(self, values: Tensor, token: Tensor) -> tuple[Tensor, OneBag, Tensor]:
+    def with_token(self, values: Tensor, token: Tensor) -> tuple[Tensor, OneBag]:
         """Return rows with the token before them."""
-        places = torch.arange(1, values.shape[0] + 1, device=values.device)
-        return torch.cat([token[None], values]), self, places
+        return torch.cat([token[None], values]), self
+
+    def first(self, values: Tensor) -> Tensor:
+        """Return the first row."""
+        return values[:1]
+
+    def rest(self, values: Tensor) -> Tensor:
+        """Return the other rows."""
+        return values[1:]
+
+
+def _least(amounts: Tensor) -> float:
+    """Return what is added to every amount so that their sum is never 0."""
+    tiny: float = torch.finfo(amounts.dtype).tiny
+    return math.sqrt(tiny)
