@@ -126,4 +126,6 @@ class TransMil(BagNet):
 def grid_side(cells: Tensor) -> int:
     """Return the side of the smallest square that holds N cells; the first cells fill what is left of it."""
     count = torch.ones_like(cells[:, 0], dtype=torch.float64).sum()
-    return int(count.sqrt().ceil().long().item())  # as tensors, so that a graph computes it for every bag
+    side = int(count.sqrt().ceil().long().item())  # as tensors, so that a graph computes it for every bag
+    torch._check(side > 0)  # type: ignore[no-untyped-call]  # what the exporter cannot know
+    return side
