@@ -54,6 +54,16 @@ def test_half_precision_learns_the_same(tmp_path: Path) -> None:
     assert not torch.equal(next(whole.parameters()), next(half.parameters()))
 
 
+@pytest.mark.parametrize("kind", ["transformer", "class_attention", "mean", "max", "clam", "transmil", "evidence"])
+def test_every_aggregator_can_be_trained(tmp_path: Path, kind: str) -> None:
+    aggregator = recipe_of().aggregator.model_copy(update={"kind": kind, "heads": 4, "head_width": 4})
+    _, facts = fitted(tmp_path, aggregator=aggregator.model_dump(), epochs=4, learning_rate=3e-3)
+    rows = RunLog(tmp_path).rows()
+    assert rows[-1]["loss"] < rows[0]["loss"]
+    assert ("cells" in rows[0]["parts"]) == (kind == "clam")
+    assert np.isfinite(facts.figures["loss"])
+
+
 class KilledError(Exception):
     """Stands for the end of a process."""
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from hemascope.core.bag_task import BagTask, TaskKind
-from hemascope.train.bags.losses import BagLoss, class_weights
+from hemascope.train.bags.losses import BagLoss, class_weights, truth_by_output
 
 NAN = math.nan
 
@@ -131,3 +131,9 @@ def test_markers_weigh_by_what_is_known_of_them() -> None:
     task = BagTask("markers", TaskKind.MARKERS, ("a", "b"))
     found = parts([[2.0, 0.0], [2.0, 0.0]], [[1, 1], [1, NAN]], (task,))
     assert found["markers"] == pytest.approx((2 * math.log1p(math.exp(-2)) + math.log(2)) / 3)
+
+
+def test_truth_by_output() -> None:
+    found = truth_by_output(TASKS, torch.tensor([[2.0, 1.0, NAN, 12.0], [NAN, 0.0, 1.0, NAN]]))
+    expected = [[0, 0, 1, 1, NAN, NAN], [NAN, NAN, NAN, 0, 1, NAN]]
+    np.testing.assert_array_equal(found.numpy(), np.array(expected))

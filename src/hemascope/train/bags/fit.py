@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from hemascope.core.bag import BagSet
 from hemascope.core.bag_task import BagTask
 from hemascope.nets.bags.build import BagNet, build_bag_net
+from hemascope.nets.bags.clam import ClusteredAttention
 from hemascope.recipes.bags import BagTrainingRecipe
 from hemascope.train.bags.figures import figures_of
-from hemascope.train.bags.losses import BagLoss
+from hemascope.train.bags.losses import BagLoss, truth_by_output
 from hemascope.train.bags.number_scale import scale_of_numbers
 from hemascope.train.bags.predict import answers_of
 from hemascope.train.bags.sampling import balanced_shares, order_of_epoch, rows_of_bags
@@ -30,6 +31,9 @@ OnEpoch = Callable[[int, int, float], None]
 
 CHECKPOINT_EVERY = 5
 """Epochs between checkpoints; the last epoch has one too."""
+
+CLUSTER_WEIGHT = 0.3
+"""Share of the loss that the cells of clustered attention have (Lu et al. 2021)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +189,12 @@ class _Session:
     def _step(self, places: NDArray[np.intp], generator: np.random.Generator) -> dict[str, float]:
         rows, starts = rows_of_bags(self._bags, places, self._recipe.cell_cap, generator)
         with torch.autocast("cpu", torch.bfloat16, enabled=self._recipe.precision == "bfloat16"):
-            output = self._net(torch.from_numpy(self._bags.values[rows]), torch.from_numpy(starts))
-        parts = self._loss(output.logits.float(), self._truth[places])
+            cells, edges = torch.from_numpy(self._bags.values[rows]), torch.from_numpy(starts)
+            parts = self._loss(self._net(cells, edges).logits.float(), self._truth[places])
+            if isinstance(self._net, ClusteredAttention):
+                told = truth_by_output(self._tasks, self._truth[places])
+                parts = {name: (1 - CLUSTER_WEIGHT) * part for name, part in parts.items()}
+                parts["cells"] = CLUSTER_WEIGHT * self._net.instance_loss(cells, edges, told)
         self._optimizer.zero_grad()
         torch.stack(list(parts.values())).sum().backward()  # type: ignore[no-untyped-call]
         if self._recipe.max_gradient:

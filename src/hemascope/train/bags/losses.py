@@ -104,6 +104,19 @@ def mean_of_known(losses: Tensor, known: Tensor) -> Tensor:
     return torch.where(known, losses, 0.0).sum() / known.sum().clamp_min(1)
 
 
+def truth_by_output(tasks: Sequence[BagTask], truth: Tensor) -> Tensor:
+    """Return B x O for B x C truth: 1 where an output is true of a bag, 0 where not, NaN where missing or a number."""
+    columns = truth_slices(tasks)
+    parts = []
+    for task in tasks:
+        own = truth[:, columns[task.name]]
+        if task.kind is TaskKind.CLASSES:
+            shown = (own == torch.arange(len(task.outputs))).to(truth.dtype)
+            own = torch.where(own.isnan(), own, shown)
+        parts.append(torch.full_like(own, torch.nan) if task.kind is TaskKind.NUMBER else own)
+    return torch.cat(parts, dim=1)
+
+
 def class_weights(tasks: Sequence[BagTask], truth: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     """Return the weights of rare classes: the inverse square root of the prevalence, 1 on the mean over patients.
 
