@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hemascope.app.analyzer import Analyzer
+from hemascope.app.answer_patient import PatientAnswering, PatientCells
 from hemascope.app.closest_cells import ClosestCells, Explaining
 from hemascope.app.judge_cells import Judging
 from hemascope.app.statements import morphology_statements, statements
@@ -23,6 +24,7 @@ from hemascope.recipes import Grading, Prior
 from hemascope.reporting.differential import compute_differential, summarize
 from hemascope.reporting.generative import compute_generative, generative_statements
 from hemascope.reporting.morphology import UNGRADED, compute_red_cells
+from hemascope.reporting.patient import patient_statements
 from hemascope.reporting.platelets import compute_platelets
 from hemascope.reporting.subtypes import compute_subtypes, subtype_statements
 from hemascope.sources.discover import Source
@@ -69,6 +71,8 @@ class AnalysisRequest:
         ``blood`` or ``marrow``.
     explaining
         Which cells are explained, and by what; None for none.
+    patient
+        What answers about the patient whose smears these are; None for nothing.
     """
 
     sources: Sequence[Source]
@@ -80,6 +84,7 @@ class AnalysisRequest:
     red_cell_count: float | None = field(default=None, kw_only=True)
     specimen: str = field(default="blood", kw_only=True)
     explaining: Explaining | None = field(default=None, kw_only=True)
+    patient: PatientAnswering | None = field(default=None, kw_only=True)
 
 
 def analyze(request: AnalysisRequest, analyzer: Analyzer, make_sinks: MakeSinks, on_result: OnResult) -> SmearReport:
@@ -98,14 +103,17 @@ def analyze(request: AnalysisRequest, analyzer: Analyzer, make_sinks: MakeSinks,
     with _staging(request.out) as staging:
         sinks = make_sinks(staging)
         closest = request.explaining.closest() if request.explaining else None
+        patient = request.patient.gather(staging) if request.patient else None
         try:
-            watched = _watched(analyzer.results(request.sources), closest)
+            watched = _watched(analyzer.results(request.sources), closest, patient)
             summaries, failed = _collect(watched, sinks, on_result)
             if not summaries:
                 raise NoImagesError(_nothing_read(failed))
             report = _report(request, summaries, failed, analyzer.generative)
             if request.explaining and closest:
                 report = replace(report, explanations=tuple(request.explaining.explainer.explain(closest.cells())))
+            if patient:
+                report = _with_patient(report, patient)
             for sink in sinks:
                 sink.finish(report)
         except OutputError as error:
@@ -125,13 +133,25 @@ def _abandon(sinks: Sequence[ResultSink]) -> None:
 
 
 def _watched(
-    results: Iterator[FieldResult | FailedInput], closest: ClosestCells | None
+    results: Iterator[FieldResult | FailedInput], *watchers: ClosestCells | PatientCells | None
 ) -> Iterator[FieldResult | FailedInput]:
-    """Yield the results, each shown to what keeps the cells to explain."""
+    """Yield the results, each shown to what keeps cells of it."""
     for result in results:
-        if closest is not None and isinstance(result, FieldResult):
-            closest.add(result)
+        if isinstance(result, FieldResult):
+            for watcher in watchers:
+                if watcher is not None:
+                    watcher.add(result)
         yield result
+
+
+def _with_patient(report: SmearReport, patient: PatientCells) -> SmearReport:
+    """Return the report with what is said of the patient, and what must be known of that."""
+    found = patient.findings()
+    provenance = report.provenance
+    if found.taxonomy is not None:
+        provenance = replace(provenance, tables=(*provenance.tables, found.taxonomy))
+    statements = (*report.statements, *patient_statements(found))
+    return replace(report, patient=found, statements=statements, provenance=provenance)
 
 
 def _collect(

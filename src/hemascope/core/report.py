@@ -13,6 +13,7 @@ from hemascope.core.morphology import (
     RedCellCounts,
     RedCellMorphology,
 )
+from hemascope.core.patient_findings import PatientFindings
 from hemascope.core.prediction import CellAttributes, CellPrediction, RedCellPrediction
 from hemascope.core.provenance import Provenance
 from hemascope.core.rates import Rate
@@ -244,6 +245,8 @@ class SmearReport:
         What a generative model says of the nucleated cells; None where none was asked.
     explanations
         What would have to change for single cells to be of another type; empty where none was asked for.
+    patient
+        What a model of patients says of all cells together; None where none was given.
     """
 
     title: str
@@ -258,3 +261,4 @@ class SmearReport:
     subtypes: dict[str, dict[str, Rate]] = field(default_factory=dict)
     generative: GenerativeFindings | None = None
     explanations: tuple[Counterfactual, ...] = ()
+    patient: PatientFindings | None = None

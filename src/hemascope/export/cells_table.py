@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 
 from hemascope.core.report import FieldResult, SmearReport
-from hemascope.export.columns import COLUMNS, Value, rows
+from hemascope.export.columns import COLUMNS, Value, attention_of, attention_place, rows
 from hemascope.export.spool import Spool, writing
 
 _NAME = "cells.csv"
+_FILLED = "filled.csv"
 
 
 class CellsCsvSink:
@@ -34,11 +36,32 @@ class CellsCsvSink:
     def finish(self, report: SmearReport) -> Path:
         """Put the file in place and return its path; raise ``OutputError`` if that fails."""
         self._start()
-        return self._spool.place(_NAME)
+        attention = attention_of(report)
+        if not attention:
+            return self._spool.place(_NAME)
+        try:
+            with writing(self._spool.target):
+                self._fill(attention)
+        except BaseException:
+            self.abandon()
+            raise
+        return self._spool.place(_FILLED)
 
     def abandon(self) -> None:
         """Remove what was written."""
         self._spool.remove()
+
+    def _fill(self, attention: Mapping[str, float]) -> None:
+        """Write the rows again with what was known only at the end."""
+        self._spool.close_files()
+        place = attention_place()
+        with (self._spool.folder / _NAME).open(encoding="utf-8", newline="") as file:
+            table = csv.writer(self._spool.text(_FILLED))
+            lines = csv.reader(file)
+            table.writerow(next(lines))
+            for line in lines:
+                line[place] = f"{attention[line[0]]:.6g}" if line[0] in attention else ""
+                table.writerow(line)
 
     def _start(self) -> None:
         """Write the header once."""

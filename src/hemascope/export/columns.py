@@ -15,7 +15,7 @@ from hemascope.core.prediction import (
     PredictionSet,
     RedCellPrediction,
 )
-from hemascope.core.report import CellResult, FieldResult
+from hemascope.core.report import CellResult, FieldResult, SmearReport
 from hemascope.core.taxonomy import CellKind, CellType, RedCellType
 
 Value = str | float | int | bool | None
@@ -43,6 +43,21 @@ class Column:
     dtype: Literal["text", "number", "integer", "flag"]
     role: Literal["fact", "probability", "red_cell_probability", "measure"]
     of: Callable[[FieldResult, CellResult], Value]
+
+
+ATTENTION = "attention"
+"""The one column that is known only once every field was seen; sinks fill it in at their end."""
+
+
+def attention_place() -> int:
+    """Return the number of that column."""
+    return next(place for place, column in enumerate(COLUMNS) if column.name == ATTENTION)
+
+
+def attention_of(report: SmearReport) -> dict[str, float]:
+    """Return each cell's share of the attention, by its id as tables show it; empty where there is none."""
+    found = report.patient.attention if report.patient is not None else {}
+    return {clean_text(cell_id): share for cell_id, share in found.items()}
 
 
 def rows(result: FieldResult) -> Iterator[tuple[Value, ...]]:
@@ -154,6 +169,7 @@ COLUMNS: tuple[Column, ...] = (
         _of_looks(lambda looks: looks.subtype.probability if looks.subtype else None),
     ),
     *(_attribute(name) for name in ATTRIBUTES),
+    Column(ATTENTION, "number", "fact", lambda field, cell: None),
     Column("red_cell_type", "text", "fact", _of_red_cell(lambda prediction: prediction.label.value)),
     Column("red_cell_confidence", "number", "fact", _of_red_cell(lambda prediction: prediction.confidence)),
     Column("platelet_clump", "integer", "fact", clump_of),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hemascope.core.errors import MissingExtraError
 from hemascope.core.report import FieldResult, SmearReport
-from hemascope.export.columns import COLUMNS, Value, rows
+from hemascope.export.columns import ATTENTION, COLUMNS, Value, attention_of, attention_place, rows
 from hemascope.export.spool import Spool, writing
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet
 
 _NAME = "cells.parquet"
+_FILLED = "filled.parquet"
 _ROW_GROUP = 4_096
 
 
@@ -57,13 +59,17 @@ class CellsParquetSink:
     def finish(self, report: SmearReport) -> Path:
         """Put the file in place and return its path; raise ``OutputError`` if that fails."""
         self._flush()
+        name = _NAME
         try:
             with writing(self._spool.target):
                 self._close()
+                if attention := attention_of(report):
+                    name = _FILLED
+                    self._fill(attention)
         except BaseException:
             self.abandon()
             raise
-        return self._spool.place(_NAME)
+        return self._spool.place(name)
 
     def abandon(self) -> None:
         """Remove what was written."""
@@ -87,6 +93,22 @@ class CellsParquetSink:
                 arrays = [pa.array(list(column), field.type) for column, field in zip(values, schema, strict=True)]
                 self._writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
         self._rows.clear()
+
+    def _fill(self, attention: Mapping[str, float]) -> None:
+        """Write the row groups again with what was known only at the end."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        schema = cells_schema()
+        place, known = attention_place(), schema.field(ATTENTION)
+        with (
+            pq.ParquetFile(str(self._spool.folder / _NAME)) as table,
+            pq.ParquetWriter(str(self._spool.folder / _FILLED), schema, compression="zstd") as writer,
+        ):
+            for number in range(table.num_row_groups):
+                group = table.read_row_group(number)
+                values = [attention.get(cell) for cell in group.column("cell_id").to_pylist()]
+                writer.write_table(group.set_column(place, known, pa.array(values, known.type)))
 
     def _close(self) -> None:
         """Write the footer, if the file was begun."""

@@ -45,3 +45,21 @@ class RateRecord(Record):
     unit: Literal["%", "per 100 white cells", "per 1,000 red cells", "per field"] = Field(
         description="Unit of the rate."
     )
+
+
+class ModelRecord(Record):
+    """One model as it answered."""
+
+    name: Text = Field(description="Name in the zoo.")
+    version: Text = Field(description="Version of the weights.")
+    sha256: Text = Field(description="SHA-256 of the weights file; empty for a method without weights.")
+    backend: Text = Field(description="What ran it, with precision.")
+    license: Text = Field(description="SPDX identifier of the weights' license.")
+
+
+class TableRecord(Record):
+    """A table of limits that answers rest on."""
+
+    name: Text = Field(description="Its name.")
+    version: Text = Field(description="Its version.")
+    sha256: Text = Field(description="SHA-256 of its canonical JSON.")

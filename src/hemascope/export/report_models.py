@@ -20,7 +20,8 @@ from hemascope.export.morphology_models import (
     RedCellCountsRecord,
     RedCellRecord,
 )
-from hemascope.export.record_types import Number, RateRecord, Record, Share, Text, finite
+from hemascope.export.patient_models import PatientRecord
+from hemascope.export.record_types import ModelRecord, Number, RateRecord, Record, Share, TableRecord, Text, finite
 
 SCHEMA_VERSION: Literal[2] = 2
 
@@ -107,24 +108,6 @@ class DifferentialRecord(Record):
     prior_shares: dict[Text, Share] = Field(description="Cell type to the share that the prior gives it.")
 
 
-class ModelRecord(Record):
-    """One model as it answered."""
-
-    name: Text = Field(description="Name in the zoo.")
-    version: Text = Field(description="Version of the weights.")
-    sha256: Text = Field(description="SHA-256 of the weights file; empty for a method without weights.")
-    backend: Text = Field(description="What ran it, with precision.")
-    license: Text = Field(description="SPDX identifier of the weights' license.")
-
-
-class TableRecord(Record):
-    """A table of limits that answers rest on."""
-
-    name: Text = Field(description="Its name.")
-    version: Text = Field(description="Its version.")
-    sha256: Text = Field(description="SHA-256 of its canonical JSON.")
-
-
 class ProvenanceRecord(Record):
     """What made this report."""
 
@@ -161,6 +144,9 @@ class ReportRecord(Record):
     explanations: tuple[ExplanationRecord, ...] = Field(
         default=(),
         description="What would have to change for single cells to be of another type; empty for none asked.",
+    )
+    patient: PatientRecord | None = Field(
+        default=None, description="What a model of patients says of all cells together; null where none was given."
     )
 
 

@@ -10,6 +10,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hemascope.core.morphology import FINDING_NAMES
+from hemascope.core.patient_findings import PATIENT_USE
 from hemascope.core.report import FieldSummary, SmearReport
 from hemascope.core.smear import QcStatus
 from hemascope.core.taxonomy import DISPLAY_COLORS, DISPLAY_NAMES, UNIDENTIFIED, CellKind, CellType
@@ -19,6 +20,7 @@ from hemascope.reporting.counterfactuals import LIMITS, explanation_cards, metho
 from hemascope.reporting.detail import Detail, preview_at
 from hemascope.reporting.galleries import Galleries
 from hemascope.reporting.generative import summary_lines
+from hemascope.reporting.patient_view import ATTENTION_LIMITS, SPREAD, WHY_CLOSED, view_patient
 from hemascope.reporting.pictures import data_uri, decode, encode, shrink
 from hemascope.reporting.reading import READING_ORDER, SHORT_NAMES
 from hemascope.reporting.red_cell_gallery import RedCellGallery
@@ -97,7 +99,7 @@ class Page:
         self._report = report
         self._spool = spool
         self._numbers = numbers
-        self._context = _context(report, pictures) | self._morphology(pictures.red_cells)
+        self._context = _context(report, pictures) | self._morphology(pictures.red_cells) | self._patient()
         self._context["findings"] = self._findings()
 
     def render(self, detail: Detail | None) -> Iterator[str]:
@@ -146,6 +148,17 @@ class Page:
             ids = platelets.clump_fields[:MAX_CLUMP_FIELDS]
             context["clump_fields"] = [(self._numbers[field_id], field_id) for field_id in ids]
         return context
+
+    def _patient(self) -> dict[str, Any]:
+        """Return what the section on the patient reads; None where no model was asked."""
+        found = self._report.patient
+        return {
+            "patient": view_patient(found, self._numbers) if found else None,
+            "patient_use": PATIENT_USE,
+            "patient_why_closed": WHY_CLOSED,
+            "patient_spread": SPREAD,
+            "patient_attention_limits": ATTENTION_LIMITS,
+        }
 
     def _findings(self) -> list[Finding]:
         """Return the first fields with findings, failed ones first."""
