@@ -13,6 +13,7 @@ from hemascope.app.cell_images import CellImages
 from hemascope.app.embed import BagSink, EmbedSummary, OnImage, embed
 from hemascope.app.embed_crops import LabeledCrops
 from hemascope.app.embed_fields import FieldImages
+from hemascope.app.embed_single_cells import SingleCells
 from hemascope.app.provenance import gather_provenance
 from hemascope.app.target_cells import DEFAULT_UM
 from hemascope.core.embedding import EncoderSpec, encoder_digest
@@ -29,6 +30,7 @@ from hemascope.recipes import AnalysisRecipe, override
 from hemascope.sources.discover import discover
 from hemascope.sources.outline_classes import ClassTable
 from hemascope.sources.outline_shelf import OutlineShelf
+from hemascope.sources.raster import RasterReader
 from hemascope.zoo.card import GRAPH_FILE, read_card
 from hemascope.zoo.shipped import FINDER, shipped_folder
 
@@ -60,6 +62,8 @@ class EmbedRequest:
         Width of a crop in um; None for the encoder's own, or ``DEFAULT_UM`` where its makers state none.
     store
         Folder of the store; None for one in ``out``.
+    single_cells
+        Whether each image shows one cell, so that none is searched for.
     """
 
     out: Path
@@ -75,6 +79,7 @@ class EmbedRequest:
     data: Path | None = None
     crop_um: float | None = None
     store: Path | None = None
+    single_cells: bool = False
 
     @property
     def store_folder(self) -> Path:
@@ -108,6 +113,9 @@ def request_images(request: EmbedRequest, spec: EncoderSpec, build: BuildAnalyze
     if not request.paths:
         raise NoImagesError("no image was named; give images, folders or globs, or a public set with --data-set")
     sources = discover(request.paths)
+    if request.single_cells:
+        _refuse_finding(request)
+        return SingleCells(RasterReader(), sources, spec.crop_px, width, request.mpp)
     shelf = _shelf(request)
     recipe = override(AnalysisRecipe(), segmenter=request.segmenter, red_cells=False)
     analyzer = build(recipe, mpp=request.mpp, outlines=shelf)
@@ -135,6 +143,8 @@ def _facts(
         provenance = gather_provenance(recipe, models, request.command)
     else:
         chosen: dict[str, object] = {"data_set": request.data_set, "split": request.split}
+        if isinstance(images, SingleCells):
+            chosen = dict(images.cut)
         provenance = gather_provenance(AnalysisRecipe(), (encoder.identity,), request.command)
         provenance = replace(provenance, recipe=chosen, recipe_sha256=json_digest(chosen))
     described = asdict(encoder.identity) | asdict(encoder.spec)
@@ -150,9 +160,10 @@ def _facts(
 def _of_data_set(request: EmbedRequest, name: str, crop_px: int, crop_um: float) -> LabeledCrops:
     if request.paths:
         raise DataSetError("--data-set takes the place of images: leave out the images, or --data-set")
-    if any((request.mpp, request.segmenter, request.outlines, request.classes, request.kinds)):
+    if any((request.mpp, request.segmenter, request.outlines, request.classes, request.kinds, request.single_cells)):
         raise DataSetError(
-            "a public set brings its cells and its scale: leave out --mpp, --segmenter, --outlines, --class and --kind"
+            "a public set brings its cells and its scale: leave out --mpp, --segmenter, --outlines, --class, --kind "
+            "and --single-cells"
         )
     if name not in CROP_READERS:
         raise DataSetError(
@@ -162,6 +173,13 @@ def _of_data_set(request: EmbedRequest, name: str, crop_px: int, crop_um: float)
     root = data_root(request.data)
     check_split_groups(open_crops(name, root))
     return LabeledCrops(open_crops(name, root, request.split), crop_px, crop_um)
+
+
+def _refuse_finding(request: EmbedRequest) -> None:
+    if any((request.segmenter, request.outlines, request.classes, request.kinds)):
+        raise OutlineError(
+            "--single-cells takes each image as one cell: leave out --segmenter, --outlines, --class and --kind"
+        )
 
 
 def _shelf(request: EmbedRequest) -> OutlineShelf | None:

@@ -130,5 +130,5 @@ def _check_count(name: str, told: str, patients: Sequence[str], folds: int) -> N
     named = ", ".join(patients[:_NAMED]) + (" and others" if len(patients) > _NAMED else "")
     raise CohortError(
         f"cohort {name}: {told} has {len(patients)} patients{f' ({named})' if patients else ''}, fewer than the "
-        f"{folds} folds; take fewer folds, join classes, or leave it out of the recipe"
+        f"number of folds, {folds}; take fewer folds, join classes, or leave it out of the recipe"
     )

@@ -44,6 +44,9 @@ def embed(
         list[str] | None,
         typer.Option("--kind", help="white_cell (default), red_cell or platelet; may be given again."),
     ] = None,
+    single_cells: Annotated[
+        bool, typer.Option("--single-cells", help="Each image shows one cell: take it whole, or around its middle.")
+    ] = False,
     data_set: Annotated[
         str | None, typer.Option("--data-set", metavar="NAME", help="A public set of single cells instead of images.")
     ] = None,
@@ -82,7 +85,7 @@ def embed(
     request = EmbedRequest(
         paths=tuple(paths or ()), mpp=mpp, segmenter=wiring.segmenter_name(segmenter), outlines=outlines,
         classes=tuple(classes or ()), kinds=tuple(kinds or ()), data_set=data_set, split=split, data=data,
-        crop_um=crop_um, out=out, store=store,
+        crop_um=crop_um, out=out, store=store, single_cells=single_cells,
         command=shlex.join(["hemascope", *sys.argv[1:]]),
     )  # fmt: skip
     sink = wiring.build_embeddings_sink(out, table_format)
