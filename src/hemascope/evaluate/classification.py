@@ -80,7 +80,7 @@ def score_classification(
     confusion = np.zeros((len(classes), len(classes)), np.int64)
     np.add.at(confusion, (truth, told), 1)
     overall = {"accuracy": Estimate.share(int(correct.sum()), len(truth))}
-    statistics = _statistics(truth, told, correct, len(classes)) | calibration_statistics(confidence, correct)
+    statistics = class_statistics(truth, told, len(classes)) | calibration_statistics(confidence, correct)
     for name, statistic in statistics.items():
         overall[name] = Estimate.resampled(groups, statistic)
     overall["brier"] = Estimate.resampled(groups, _weighted_mean(brier))
@@ -108,11 +108,13 @@ def per_class_scores(confusion: ArrayLike, classes: Sequence[str]) -> dict[str, 
     }
 
 
-def _statistics(
-    truth: NDArray[np.intp], told: NDArray[np.intp], correct: NDArray[np.bool_], classes: int
-) -> dict[str, Statistic]:
+def class_statistics(truth: NDArray[np.intp], told: NDArray[np.intp], classes: int) -> dict[str, Statistic]:
+    """Return ``balanced_accuracy`` and ``macro_f1`` of N true and N told class numbers as statistics of weights.
+
+    Both are means over the classes that occur in a resample.
+    """
     true_one_hot, told_one_hot = np.eye(classes)[truth], np.eye(classes)[told]
-    hit_one_hot = true_one_hot * correct[:, None]
+    hit_one_hot = true_one_hot * (truth == told)[:, None]
 
     def balanced_accuracy(weights: NDArray[np.float64]) -> NDArray[np.float64]:
         return _mean_where(weights @ hit_one_hot, weights @ true_one_hot, weights @ true_one_hot)

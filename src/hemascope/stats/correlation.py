@@ -55,8 +55,9 @@ def _midranks(values: NDArray[np.float64]) -> Statistic:
 
     def ranks(weights: NDArray[np.float64]) -> NDArray[np.float64]:
         tied = np.add.reduceat(weights[:, order], starts, axis=1)
-        middle: NDArray[np.float64] = (tied.cumsum(axis=1) - tied / 2)[:, place]
-        return middle / weights.sum(axis=1, keepdims=True) - 0.5
+        middle = (tied.cumsum(axis=1) - tied / 2)[:, place]
+        shares: NDArray[np.float64] = middle / weights.sum(axis=1, keepdims=True) - 0.5
+        return shares
 
     return ranks
 
