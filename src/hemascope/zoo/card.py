@@ -82,7 +82,8 @@ class ModelCard(BaseModel):
     ----------
     task
         ``find`` (fields to cells), ``classify`` (crops to types), ``embed`` (crops to embeddings),
-        ``attributes`` (embeddings to what a cell looks like) or ``denoise`` (noised samples of cells to their noise).
+        ``attributes`` (embeddings to what a cell looks like), ``denoise`` (noised samples of cells to their noise) or
+        ``patient`` (bags of embeddings to what a patient has).
     files
         File name to sha256.
     spec
@@ -99,7 +100,7 @@ class ModelCard(BaseModel):
 
     kind: Literal["hemascope.model"] = "hemascope.model"
     schema_version: Literal[1] = 1
-    task: Literal["find", "classify", "embed", "attributes", "denoise"]
+    task: Literal["find", "classify", "embed", "attributes", "denoise", "patient"]
     name: str
     version: str
     license: str

@@ -36,6 +36,9 @@ class OpenVinoGraph:
         What is not quantized is then in bf16 where the processor has it, and the identity says which.
     threads
         Threads an answer may use; 0 lets the runtime decide.
+    whole
+        Whether an input must not be divided: the cells of a bag know of each other, crops do not. All threads then
+        work on one answer.
 
     Raises
     ------
@@ -47,7 +50,9 @@ class OpenVinoGraph:
         If a file is missing, has another digest than its card says, or cannot be loaded.
     """
 
-    def __init__(self, folder: Path, card: ModelCard, precision: str = "fp32", threads: int = 0) -> None:
+    def __init__(
+        self, folder: Path, card: ModelCard, precision: str = "fp32", threads: int = 0, *, whole: bool = False
+    ) -> None:
         if precision not in (*_HINTS, "int8"):
             raise RecipeError(f"OpenVINO has no precision '{precision}'; choose one of {', '.join((*_HINTS, 'int8'))}")
         core = _openvino().Core()
@@ -57,14 +62,12 @@ class OpenVinoGraph:
         rest = precision if precision in _HINTS else ("bf16" if native else "fp32")
         try:
             model, sha256 = _read(core, folder, card, quantized=precision == "int8")
-            options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": _HINTS[rest], "PERFORMANCE_HINT": "THROUGHPUT"}
-            options |= {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": threads} if threads else {}
-            compiled = core.compile_model(model, "CPU", options)
+            compiled = core.compile_model(model, "CPU", _options(_HINTS[rest], threads, whole))
         except RuntimeError as error:
             raise WeightsError(
                 f"{folder}: OpenVINO cannot load it ({error}); choose another backend, or name another model folder"
             ) from error
-        count = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        count = 1 if whole else int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         self._requests = [compiled.create_infer_request() for _ in range(max(count, 1))]
         shown = precision if precision == rest else f"{rest}-{precision}"
         self._identity = ModelIdentity(card.name, card.version, sha256, f"openvino-cpu-{shown}", card.license)
@@ -75,7 +78,10 @@ class OpenVinoGraph:
         return self._identity
 
     def run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
-        """Return the outputs for a batch N x 3 x H x W; its parts are computed side by side, a thread each."""
+        """Return the outputs for a batch N x 3 x H x W; its parts are computed side by side, a thread each.
+
+        Where it is ``whole``, for one bag N x D.
+        """
         parts = np.array_split(batch, min(len(self._requests), max(len(batch), 1)))
         busy = self._requests[: len(parts)]
         for request, part in zip(busy, parts, strict=True):
@@ -84,6 +90,14 @@ class OpenVinoGraph:
             request.wait()
         columns = zip(*([tensor.data for tensor in request.output_tensors] for request in busy), strict=True)
         return tuple(np.concatenate(column).astype(np.float32, copy=False) for column in columns)
+
+
+def _options(hint: str, threads: int, whole: bool) -> dict[str, Any]:
+    options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": hint}
+    options["PERFORMANCE_HINT"] = "LATENCY" if whole else "THROUGHPUT"
+    if threads:
+        options |= {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1 if whole else threads}
+    return options
 
 
 def _openvino() -> Any:  # its modules are not typed
