@@ -9,25 +9,20 @@ import numpy as np
 
 from hemascope.core.bag_prediction import BagPrediction
 from hemascope.core.bag_task import BagTask, TaskKind
-from hemascope.core.disease_taxonomy import CoarseClass, DiseaseTaxonomy, FineClass
 from hemascope.core.patient_findings import PatientFindings
-from hemascope.core.provenance import ModelIdentity
+from hemascope.core.provenance import ModelIdentity, TableIdentity
 from hemascope.core.report import FieldResult
 from hemascope.core.smear import QcStatus
 from hemascope.core.taxonomy import CellKind
-from hemascope.reporting.patient import AskedModel, BagCell, compute_patient
+from hemascope.reporting.patient import AskedDiseases, AskedModel, BagCell, compute_patient
 from hemascope.reporting.pictures import crop_cell
 
-TABLE = DiseaseTaxonomy(
-    "ward",
-    "7",
-    "a test",
-    (
-        CoarseClass("acute_leukemia", "Acute leukemia", malignant=True, acute=True),
-        CoarseClass("mpn", "MPN", malignant=True),
-        CoarseClass("healthy", "Healthy & well"),
-    ),
-    (FineClass("AML", "acute_leukemia"), FineClass("CML", "mpn"), FineClass("healthy", "healthy")),
+TABLE = AskedDiseases(
+    TableIdentity("ward", "7", "12" * 32),
+    "disease",
+    ("acute_leukemia", "mpn"),
+    {"acute_leukemia": "Acute leukemia", "mpn": "MPN", "healthy": "Healthy & well"},
+    0.4,
 )
 TASKS = (
     BagTask("disease", TaskKind.CLASSES, ("acute_leukemia", "mpn", "healthy")),
@@ -39,8 +34,6 @@ ASKED = AskedModel(
     ModelIdentity("hemascope_s", "1", "ab" * 32, "onnxruntime-cpu-fp32", "Apache-2.0"),
     TASKS,
     TABLE,
-    "disease",
-    0.4,
 )
 
 

@@ -79,8 +79,7 @@ def test_answers_with_what_members_say() -> None:
     assert (hemoglobin.number.value, hemoglobin.number.low, hemoglobin.number.high) == (9.5, 9.0, 10.0)
     assert hemoglobin.number.unit == "g/dL"
     assert (found.members, found.cells, found.fields) == (2, 40, 1)
-    assert found.taxonomy is not None
-    assert found.taxonomy.sha256 == TABLE.sha256
+    assert found.taxonomy == TABLE.table
 
 
 def test_malignancy_is_summed_within_each_member() -> None:
@@ -119,8 +118,9 @@ def test_pictures_are_asked_for_the_shown_cells_alone() -> None:
     assert sorted(asked) == list(range(MOST_ATTENDED))
 
 
-def test_attention_of_the_likeliest_class() -> None:
-    names = ("acute_leukemia", "mpn", "healthy")
+@pytest.mark.parametrize("prefix", ["", "disease."])
+def test_attention_of_the_likeliest_class(prefix: str) -> None:
+    names = tuple(prefix + name for name in ("acute_leukemia", "mpn", "healthy"))
     said = prediction(40, names)
     found = compute_patient(ASKED, CELLS, said)
     assert found.attended == "MPN"
@@ -146,21 +146,23 @@ def test_a_task_without_an_answer_says_why() -> None:
 
 
 def test_where_nothing_was_asked_every_task_says_why() -> None:
-    found = abstain_patient(ASKED, CELLS[:2], "2 nucleated cells are fewer than the 50 that the model wants")
-    assert {answer.abstained for answer in found.answers} == {
-        "2 nucleated cells are fewer than the 50 that the model wants"
-    }
-    assert (found.cells, found.members, found.attention, found.malignancy) == (2, 0, {}, None)
+    found = abstain_patient(ASKED, "no nucleated cell was found")
+    assert {answer.abstained for answer in found.answers} == {"no nucleated cell was found"}
+    assert (found.cells, found.members, found.attention, found.malignancy) == (0, 0, {}, None)
 
 
-def test_a_taxonomy_must_be_that_of_the_task() -> None:
-    with pytest.raises(ValueError, match="'fish' does not answer with the classes of ward"):
-        replace(ASKED, task_of_taxonomy="fish")
-    with pytest.raises(ValueError, match="'' does not answer"):
-        replace(ASKED, task_of_taxonomy="")
+def test_a_table_must_be_that_of_a_task() -> None:
+    for task in ("fish", "", "hemoglobin"):
+        with pytest.raises(ValueError, match=f"'{task}' does not answer with the classes"):
+            replace(ASKED, diseases=replace(TABLE, task=task))
     other = BagTask("disease", TaskKind.CLASSES, ("acute_leukemia", "healthy"))
     with pytest.raises(ValueError, match="does not answer"):
         replace(ASKED, tasks=(other,))
+
+
+def test_a_class_without_a_title_is_shown_by_its_name() -> None:
+    asked = replace(ASKED, diseases=replace(TABLE, titles={}))
+    assert compute_patient(asked, CELLS, prediction(40)).answers[0].outputs[0].title == "acute leukemia"
 
 
 def test_the_likeliest_class_stands_first_and_alone_is_marked() -> None:
@@ -230,7 +232,7 @@ def test_without_a_model_there_is_no_section(tmp_path: Path, fields: list[FieldR
 
 def test_an_abstention_is_told_with_its_reason(tmp_path: Path, fields: list[FieldResult]) -> None:
     reason = "no nucleated cell was found in a field that did not fail quality control"
-    said = section(page(tmp_path, fields, abstain_patient(ASKED, (), reason)))
+    said = section(page(tmp_path, fields, abstain_patient(ASKED, reason)))
     assert said.count(f"<strong>No answer:</strong> {reason}.") == 3
     assert "<table" not in said
     said = section(page(tmp_path, fields, findings_of(fields, abstained={"disease": "in doubt"})))

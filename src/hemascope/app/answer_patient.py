@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from hemascope.app.judge_cells import CELLS_AT_ONCE, cut_crops
 from hemascope.app.picture_file import PictureFile
 from hemascope.core.bag import Bag
-from hemascope.core.disease_taxonomy import DiseaseTaxonomy
 from hemascope.core.embedding import encoder_digest
 from hemascope.core.errors import CohortError
 from hemascope.core.patient_findings import PatientFindings
@@ -20,7 +19,7 @@ from hemascope.core.provenance import ModelIdentity
 from hemascope.core.report import FieldResult
 from hemascope.core.smear import QcStatus
 from hemascope.core.taxonomy import CellKind
-from hemascope.reporting.patient import AskedModel, BagCell, abstain_patient, compute_patient
+from hemascope.reporting.patient import AskedDiseases, AskedModel, BagCell, abstain_patient, compute_patient
 from hemascope.reporting.pictures import crop_cell
 
 PATIENT = "patient of this run"
@@ -39,10 +38,8 @@ class PatientAnswering:
         Embeds its cells.
     crop_um
         Width of the crops in um.
-    taxonomy, task_of_taxonomy, threshold
+    diseases
         As in ``AskedModel``.
-    least_cells
-        Fewer cells get no answer.
 
     Raises
     ------
@@ -55,10 +52,7 @@ class PatientAnswering:
     model: BagModel
     encoder: Encoder
     crop_um: float
-    taxonomy: DiseaseTaxonomy | None = None
-    task_of_taxonomy: str = ""
-    threshold: float | None = None
-    least_cells: int = 1
+    diseases: AskedDiseases | None = None
 
     def __post_init__(self) -> None:
         made = encoder_digest(self.encoder.identity, self.encoder.spec)
@@ -68,7 +62,7 @@ class PatientAnswering:
                 f"{self.model.encoder[:12]}, but {self.encoder.identity.name} is {made[:12]}; name the encoder that "
                 "its cohort was embedded with, or train it again with this one"
             )
-        _ = self.asked
+        _ = self.asked  # refuses a table that does not fit
 
     @property
     def models(self) -> tuple[ModelIdentity, ModelIdentity]:
@@ -78,9 +72,7 @@ class PatientAnswering:
     @property
     def asked(self) -> AskedModel:
         """What is known of the model."""
-        return AskedModel(
-            *self.models, tuple(self.model.tasks), self.taxonomy, self.task_of_taxonomy, self.threshold
-        )  # fmt: skip
+        return AskedModel(*self.models, self.model.tasks, self.diseases)
 
     def gather(self, folder: Path) -> PatientCells:
         """Return what keeps the cells of a run, empty; pictures wait in a file in ``folder``."""
@@ -127,16 +119,10 @@ class PatientCells:
             self._pictures.add(crop_cell(result.field, cell.cell.outline))
 
     def findings(self) -> PatientFindings:
-        """Return what the model says of all cells together; where there are too few, why it was not asked."""
-        asked, needed = self._answering.asked, self._answering.least_cells
+        """Return what the model says of all cells together; without a cell, why it was not asked."""
+        asked = self._answering.asked
         if not self._cells:
-            return abstain_patient(
-                asked, (), "no nucleated cell was found in a field that did not fail quality control"
-            )
-        if len(self._cells) < needed:
-            count = len(self._cells)
-            said = "1 nucleated cell is" if count == 1 else f"{count:,} nucleated cells are"
-            return abstain_patient(asked, self._cells, f"{said} fewer than the {needed:,} that the model wants")
+            return abstain_patient(asked, "no nucleated cell was found in a field that did not fail quality control")
         ids = tuple(cell.cell_id for cell in self._cells)
         bag = Bag(PATIENT, ids, np.concatenate(self._values), self._answering.model.encoder)
         return compute_patient(asked, self._cells, self._answering.model.predict(bag), self._pictures.read)

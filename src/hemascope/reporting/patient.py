@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from hemascope.core.bag_prediction import BagPrediction
 from hemascope.core.bag_task import BagTask, TaskKind
-from hemascope.core.disease_taxonomy import DiseaseTaxonomy
 from hemascope.core.patient_findings import (
     PATIENT_USE,
     AttendedCell,
@@ -42,6 +41,31 @@ class BagCell(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class AskedDiseases:
+    """What the table of diseases behind a model says.
+
+    Attributes
+    ----------
+    table
+        Which table.
+    task
+        The task whose outputs are its coarse classes.
+    malignant
+        Those whose probabilities sum to that of malignancy.
+    titles
+        Output to how people write it; one that is missing is shown by its name.
+    threshold
+        Of malignancy, chosen on out-of-fold patients; None where there is none.
+    """
+
+    table: TableIdentity
+    task: str
+    malignant: tuple[str, ...]
+    titles: Mapping[str, str] = field(default_factory=dict)
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AskedModel:
     """What is known of the model that was asked.
 
@@ -51,38 +75,32 @@ class AskedModel:
         What answers, and what embeds its cells.
     tasks
         What it answers.
-    taxonomy
-        The table behind the classes of ``task_of_taxonomy``; None where there is none.
-    task_of_taxonomy
-        The task whose outputs are the coarse classes of that table.
-    threshold
-        Of malignancy, chosen on out-of-fold patients; None where there is none.
+    diseases
+        The table behind the classes of one task; None where there is none.
 
     Raises
     ------
     ValueError
-        If a task of the taxonomy is named but missing, or has other outputs than the table's coarse classes.
+        If there is no such task of classes, or it lacks a malignant class of the table.
     """
 
     model: ModelIdentity
     encoder: ModelIdentity
     tasks: tuple[BagTask, ...]
-    taxonomy: DiseaseTaxonomy | None = None
-    task_of_taxonomy: str = ""
-    threshold: float | None = None
+    diseases: AskedDiseases | None = None
 
     def __post_init__(self) -> None:
-        if self.taxonomy is None:
+        if self.diseases is None:
             return
-        outputs = {task.name: task.outputs for task in self.tasks}.get(self.task_of_taxonomy)
-        if outputs is None or set(outputs) != set(self.taxonomy.coarse):
-            raise ValueError(f"task '{self.task_of_taxonomy}' does not answer with the classes of {self.taxonomy.name}")
+        known = {task.name: task.outputs for task in self.tasks if task.kind is TaskKind.CLASSES}
+        strangers = set(self.diseases.malignant) - set(known.get(self.diseases.task, ()))
+        if self.diseases.task not in known or strangers:
+            raise ValueError(f"task '{self.diseases.task}' does not answer with the classes of its table of diseases")
 
     def title(self, task: str, output: str) -> str:
         """Return an output as people write it."""
-        if self.taxonomy is not None and task == self.task_of_taxonomy:
-            return self.taxonomy.titles[output]
-        return output.replace("_", " ")
+        told = self.diseases.titles if self.diseases is not None and task == self.diseases.task else {}
+        return told.get(output, output.replace("_", " "))
 
 
 def compute_patient(
@@ -114,7 +132,7 @@ def compute_patient(
         fields=len({cell.field_id for cell in cells}),
         answers=tuple(_answer(asked, task, prediction) for task in asked.tasks),
         malignancy=_malignancy(asked, prediction),
-        taxonomy=_table(asked),
+        taxonomy=asked.diseases.table if asked.diseases else None,
         attended=attended,
         by_type=_by_type(cells, share),
         most_attended=tuple(_attended(cells[place], share[place], picture(place)) for place in order),
@@ -122,16 +140,16 @@ def compute_patient(
     )
 
 
-def abstain_patient(asked: AskedModel, cells: Sequence[BagCell], reason: str) -> PatientFindings:
-    """Return the findings where the model was not asked, for a reason in words."""
+def abstain_patient(asked: AskedModel, reason: str) -> PatientFindings:
+    """Return the findings where there is no cell to ask about, with the reason in words."""
     return PatientFindings(
         model=asked.model,
         encoder=asked.encoder,
         members=0,
-        cells=len(cells),
-        fields=len({cell.field_id for cell in cells}),
+        cells=0,
+        fields=0,
         answers=tuple(TaskAnswer(task.name, task.kind, abstained=reason) for task in asked.tasks),
-        taxonomy=_table(asked),
+        taxonomy=asked.diseases.table if asked.diseases else None,
     )
 
 
@@ -168,16 +186,18 @@ def _answer(asked: AskedModel, task: BagTask, prediction: BagPrediction) -> Task
 
 def _malignancy(asked: AskedModel, prediction: BagPrediction) -> MalignancyAnswer | None:
     """Return the sum over the malignant classes; None where there are none, or no answer."""
-    name, table = asked.task_of_taxonomy, asked.taxonomy
-    if table is None or not table.malignant or name in prediction.abstained or name not in prediction.probabilities:
+    table = asked.diseases
+    if table is None or not table.malignant or table.task in prediction.abstained:
         return None
-    outputs = next(task.outputs for task in asked.tasks if task.name == name)
+    probabilities, members = prediction.probabilities.get(table.task), prediction.members.get(table.task)
+    if probabilities is None:
+        return None
+    outputs = next(task.outputs for task in asked.tasks if task.name == table.task)
     counted = np.array([output in table.malignant for output in outputs])
-    value = _share(prediction.probabilities[name][counted].sum())
-    members = prediction.members.get(name)
+    value = _share(probabilities[counted].sum())
     low, high = _span(None if members is None else members[:, counted].sum(axis=1), value)
-    classes = tuple(table.titles[output] for output in outputs if output in table.malignant)
-    return MalignancyAnswer(value, _share(low), _share(high), classes, asked.threshold)
+    classes = tuple(asked.title(table.task, output) for output in outputs if output in table.malignant)
+    return MalignancyAnswer(value, _share(low), _share(high), classes, table.threshold)
 
 
 def _span(members: NDArray[np.float64] | None, value: float) -> tuple[float, float]:
@@ -197,9 +217,13 @@ def _attention(asked: AskedModel, prediction: BagPrediction) -> tuple[NDArray[np
         return shares[:, 0], EVERY_ANSWER
     for task in asked.tasks:
         answer = prediction.probabilities.get(task.name)
-        if task.kind is TaskKind.CLASSES and answer is not None and set(task.outputs) <= set(names):
-            likeliest = task.outputs[int(np.argmax(answer))]
-            return shares[:, names.index(likeliest)], asked.title(task.name, likeliest)
+        if task.kind is not TaskKind.CLASSES or answer is None:
+            continue
+        likeliest = task.outputs[int(np.argmax(answer))]
+        # A column is named for its output alone where there is one task.
+        for column in (likeliest, f"{task.name}.{likeliest}"):
+            if column in names:
+                return shares[:, names.index(column)], asked.title(task.name, likeliest)
     return shares.mean(axis=1), f"{EVERY_ANSWER}, the mean over {shares.shape[1]}"
 
 
@@ -223,8 +247,3 @@ def _share(value: float) -> float:
 
 def _members(prediction: BagPrediction) -> int:
     return max((len(values) for values in prediction.members.values()), default=1)
-
-
-def _table(asked: AskedModel) -> TableIdentity | None:
-    table = asked.taxonomy
-    return None if table is None else TableIdentity(table.name, table.version, table.sha256)
