@@ -26,12 +26,12 @@ def embedded(layout: str, root: Path, out: Path) -> Path:
     """Type what the documentation says for a set of images."""
     manifest = out / "manifest.csv"
     told = typed("cohort", "manifest", layout, root, "--out", manifest)
-    assert "--single-cells" in told
+    assert "--single" in told
     with pytest.raises(CohortError, match="is a folder; if it holds images, embed them first"):
         open_cohort(manifest)
-    typed("embed", root, "--single-cells", "--encoder", "descriptors", "--mpp", "0.5", "--out", out, "--quiet")
+    typed("embed", root, "--single", "--encoder", "descriptors", "--mpp", "0.5", "--out", out, "--quiet")
     told = typed("cohort", "manifest", layout, root, "--out", manifest, "--features", out / "embeddings.h5ad")
-    assert "--single-cells" not in told
+    assert "--single" not in told
     return manifest
 
 

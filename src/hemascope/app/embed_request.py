@@ -163,7 +163,7 @@ def _of_data_set(request: EmbedRequest, name: str, crop_px: int, crop_um: float)
     if any((request.mpp, request.segmenter, request.outlines, request.classes, request.kinds, request.single_cells)):
         raise DataSetError(
             "a public set brings its cells and its scale: leave out --mpp, --segmenter, --outlines, --class, --kind "
-            "and --single-cells"
+            "and --single"
         )
     if name not in CROP_READERS:
         raise DataSetError(
@@ -178,7 +178,7 @@ def _of_data_set(request: EmbedRequest, name: str, crop_px: int, crop_um: float)
 def _refuse_finding(request: EmbedRequest) -> None:
     if any((request.segmenter, request.outlines, request.classes, request.kinds)):
         raise OutlineError(
-            "--single-cells takes each image as one cell: leave out --segmenter, --outlines, --class and --kind"
+            "--single takes each image as one cell: leave out --segmenter, --outlines, --class and --kind"
         )
 
 

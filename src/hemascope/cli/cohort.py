@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hemascope.cli import cohort_check, cohort_simulate
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from hemascope.app.cohort_summary import CohortSummary, ColumnSummary
 
 app = typer.Typer(help="Patients as bags of embedded cells. Research use only.", no_args_is_help=True)
+app.command("check")(cohort_check.check)
+app.command("simulate")(cohort_simulate.simulate)
 
 FAULTY = 1
 _PIPE_WIDTH = 180
@@ -27,7 +31,9 @@ def cohort() -> None:
 @app.command()
 def show(
     manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="A CSV table with one row a smear.")],
-    variant: Annotated[str, typer.Option("--variant", metavar="NAME", help="Embeddings in the column path:NAME.")] = "",
+    variant: Annotated[
+        str | None, typer.Option("--variant", metavar="NAME", help="Embeddings in the column path:NAME.")
+    ] = None,
     labels: Annotated[
         list[str] | None,
         typer.Option("--label", metavar="COLUMN", help="A column that must be there. May be repeated."),
@@ -46,7 +52,7 @@ def show(
     from hemascope.bags.taxonomy import load_taxonomy
 
     table = None if taxonomy is None else load_taxonomy(taxonomy)
-    summary = summarize_cohort(manifest, variant, labels or (), table)
+    summary = summarize_cohort(manifest, variant or "", labels or (), table)
     console = Console(soft_wrap=True)
     if not console.is_terminal:  # a file or a pipe has no width of its own
         console = Console(soft_wrap=True, width=_PIPE_WIDTH)
@@ -71,8 +77,8 @@ def manifest(
         Path | None, typer.Option("--table", metavar="CSV", help="Table of patients, where it is not in FOLDER.")
     ] = None,
     encoder: Annotated[
-        str, typer.Option("--encoder", metavar="NAME", help="Of several encoders' features, those to use.")
-    ] = "",
+        str | None, typer.Option("--encoder", metavar="NAME", help="Of several encoders' features, those to use.")
+    ] = None,
 ) -> None:
     """Write the manifest of a folder in the layout of another maker.
 
@@ -81,13 +87,13 @@ def manifest(
     from hemascope.app.cohort_manifest import write_manifest
     from hemascope.data.cohort.layout_folder import LayoutFolder
 
-    written = write_manifest(layout, LayoutFolder(folder, table, encoder), out, features)
+    written = write_manifest(layout, LayoutFolder(folder, table, encoder or ""), out, features)
     typer.echo(
         f"{written.patients} patients, {written.smears} rows, {written.excluded} of them excluded, in {written.path}"
     )
     if written.images:
         typer.echo(
-            f"{written.images} rows name folders of images: embed them with hemascope embed {folder} --single-cells "
+            f"{written.images} rows name folders of images: embed them with hemascope embed {folder} --single "
             "--encoder NAME --out DIR, then write the manifest again with --features DIR/embeddings.h5ad"
         )
 

@@ -45,7 +45,7 @@ def embed(
         typer.Option("--kind", help="white_cell (default), red_cell or platelet; may be given again."),
     ] = None,
     single_cells: Annotated[
-        bool, typer.Option("--single-cells", help="Each image shows one cell: take it whole, or around its middle.")
+        bool, typer.Option("--single", help="Each image shows one cell: take it whole, or around its middle.")
     ] = False,
     data_set: Annotated[
         str | None, typer.Option("--data-set", metavar="NAME", help="A public set of single cells instead of images.")
