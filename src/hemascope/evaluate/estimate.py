@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hemascope.stats.intervals import binomial_interval
-from hemascope.stats.resample import Statistic, bootstrap_interval
+from hemascope.stats.resample import RESAMPLES, Statistic, bootstrap_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,13 @@ class Estimate:
         return cls(count / total, low, high)
 
     @classmethod
-    def resampled(cls, groups: ArrayLike, statistic: Statistic) -> Self:
+    def resampled(cls, groups: ArrayLike, statistic: Statistic, resamples: int = RESAMPLES) -> Self:
         """Return the statistic on all records with its bootstrap interval over groups; undefined where it is NaN."""
         records = len(np.asarray(groups))
         if records == 0:
             return cls(None)
         value = float(statistic(np.ones((1, records)))[0])
-        interval = bootstrap_interval(groups, statistic)
+        interval = bootstrap_interval(groups, statistic, resamples=resamples)
         if not np.isfinite(value) or interval is None:
             return cls(None)
         return cls(value, *interval)

@@ -11,6 +11,7 @@ from hemascope.evaluate.estimate import Estimate
 from hemascope.evaluate.patients.classes import ClassAnswers
 from hemascope.evaluate.patients.questions import BinaryQuestion
 from hemascope.stats.calibration import BINS, ReliabilityBin, calibration_statistics, reliability_table
+from hemascope.stats.resample import RESAMPLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +40,29 @@ class CalibrationScores:
     brier: Estimate
 
 
-def calibration_of_classes(answers: ClassAnswers, bins: int = BINS) -> CalibrationScores:
+def calibration_of_classes(answers: ClassAnswers, bins: int = BINS, resamples: int = RESAMPLES) -> CalibrationScores:
     """Return how often the class told is right, against the probability told of it (top-label calibration)."""
     one_hot = np.eye(len(answers.classes))[answers.truth]
     distances = ((answers.probabilities - one_hot) ** 2).sum(axis=1)
     confidence = np.minimum(answers.probabilities.max(axis=1), 1.0) if len(answers) else np.empty(0)
-    return _scores(confidence, answers.told == answers.truth, distances, answers.patients, bins)
+    return _scores(confidence, answers.told == answers.truth, distances, answers.patients, bins, resamples)
 
 
-def calibration_of_question(question: BinaryQuestion, bins: int = BINS) -> CalibrationScores:
+def calibration_of_question(
+    question: BinaryQuestion, bins: int = BINS, resamples: int = RESAMPLES
+) -> CalibrationScores:
     """Return how often it is so, against the probability told that it is."""
     distances = (question.told - question.present) ** 2
-    return _scores(question.told, question.present, distances, question.patients, bins)
+    return _scores(question.told, question.present, distances, question.patients, bins, resamples)
 
 
 def _scores(
-    told: NDArray[np.float64], true: ArrayLike, distances: NDArray[np.float64], patients: ArrayLike, bins: int
+    told: NDArray[np.float64],
+    true: ArrayLike,
+    distances: NDArray[np.float64],
+    patients: ArrayLike,
+    bins: int,
+    resamples: int,
 ) -> CalibrationScores:
     if not len(told):
         return CalibrationScores(bins, (), Estimate(None), Estimate(None), Estimate(None))
@@ -62,7 +70,7 @@ def _scores(
     return CalibrationScores(
         bins=bins,
         reliability=reliability_table(told, true, bins),
-        ece=Estimate.resampled(patients, statistics["ece"]),
-        ece_plain=Estimate.resampled(patients, statistics["ece_plain"]),
-        brier=Estimate.resampled(patients, lambda weights: weights @ distances / weights.sum(axis=1)),
+        ece=Estimate.resampled(patients, statistics["ece"], resamples),
+        ece_plain=Estimate.resampled(patients, statistics["ece_plain"], resamples),
+        brier=Estimate.resampled(patients, lambda weights: weights @ distances / weights.sum(axis=1), resamples),
     )

@@ -12,6 +12,7 @@ from hemascope.evaluate.classification import class_statistics
 from hemascope.evaluate.estimate import Estimate
 from hemascope.evaluate.patients.answers import PatientAnswers
 from hemascope.evaluate.patients.binary import BinaryScores, count_binary, score_binary
+from hemascope.stats.resample import RESAMPLES
 
 TOP = (1, 2, 3)
 """Numbers of likeliest classes among which the true one is looked for."""
@@ -127,7 +128,7 @@ def class_answers(answers: PatientAnswers, task: str) -> ClassAnswers:
     return ClassAnswers(answers.task(task).outputs, rows, names, told / told.sum(axis=1, keepdims=True), truth)
 
 
-def score_classes(answers: ClassAnswers, top: Sequence[int] = TOP) -> ClassScores:
+def score_classes(answers: ClassAnswers, top: Sequence[int] = TOP, resamples: int = RESAMPLES) -> ClassScores:
     """Return the figures of answers at their level; every figure is undefined where there is no patient.
 
     Equal probabilities beside the true class's count against it in top-k, by the order of the classes.
@@ -146,7 +147,7 @@ def score_classes(answers: ClassAnswers, top: Sequence[int] = TOP) -> ClassScore
         classes=answers.classes,
         patients=len(answers),
         confusion=_rows(confusion),
-        overall=_top_k(answers, top) | _means(answers),
+        overall=_top_k(answers, top) | _means(answers, resamples),
         per_class={
             name: score_binary(count_binary(answers.told == number, answers.truth == number))
             for number, name in enumerate(answers.classes)
@@ -179,9 +180,9 @@ def _top_k(answers: ClassAnswers, top: Sequence[int]) -> dict[str, Estimate]:
     return figures
 
 
-def _means(answers: ClassAnswers) -> dict[str, Estimate]:
+def _means(answers: ClassAnswers, resamples: int) -> dict[str, Estimate]:
     statistics = class_statistics(answers.truth, answers.told, len(answers.classes))
-    return {name: Estimate.resampled(answers.patients, statistic) for name, statistic in statistics.items()}
+    return {name: Estimate.resampled(answers.patients, statistic, resamples) for name, statistic in statistics.items()}
 
 
 def _rows(counts: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:

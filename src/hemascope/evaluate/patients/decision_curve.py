@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hemascope.evaluate.estimate import Estimate
 from hemascope.evaluate.patients.questions import BinaryQuestion
-from hemascope.stats.resample import bootstrap_distribution, percentile_interval
+from hemascope.stats.resample import RESAMPLES, bootstrap_distribution, percentile_interval
 
 THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(1, 100))
 
@@ -38,7 +38,9 @@ class DecisionPoint:
     avoided: float
 
 
-def decision_curve(question: BinaryQuestion, thresholds: Sequence[float] = THRESHOLDS) -> tuple[DecisionPoint, ...]:
+def decision_curve(
+    question: BinaryQuestion, thresholds: Sequence[float] = THRESHOLDS, resamples: int = RESAMPLES
+) -> tuple[DecisionPoint, ...]:
     r"""Return the net benefit of acting from each threshold on.
 
     :math:`\frac{TP}{n} - \frac{FP}{n} \frac{p_t}{1 - p_t}` (Vickers, Elkin, Med Decis Making 2006;26:565); acts avoided
@@ -65,7 +67,7 @@ def decision_curve(question: BinaryQuestion, thresholds: Sequence[float] = THRES
     odds = levels / (1 - levels)
     worth = np.where(question.present[:, None], 1.0, -odds)
     gained = worth * (question.told[:, None] >= levels)
-    limits = _limits(question.patients, gained)
+    limits = _limits(question.patients, gained, resamples)
     benefit, always = gained.mean(axis=0), worth.mean(axis=0)
     return tuple(
         DecisionPoint(
@@ -78,7 +80,14 @@ def decision_curve(question: BinaryQuestion, thresholds: Sequence[float] = THRES
     )
 
 
-def _limits(patients: NDArray[np.str_], gained: NDArray[np.float64]) -> list[tuple[float, float] | tuple[None, None]]:
+def _limits(
+    patients: NDArray[np.str_], gained: NDArray[np.float64], resamples: int
+) -> list[tuple[float, float] | tuple[None, None]]:
     """Return the bootstrap interval of the mean of each column; all columns see the same resamples."""
-    drawn = bootstrap_distribution(patients, lambda weights: weights @ gained / weights.sum(axis=1, keepdims=True))
+
+    def means(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        shares: NDArray[np.float64] = weights @ gained / weights.sum(axis=1, keepdims=True)
+        return shares
+
+    drawn = bootstrap_distribution(patients, means, resamples)
     return [percentile_interval(column) or (None, None) for column in drawn.T]

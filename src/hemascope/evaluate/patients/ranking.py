@@ -76,15 +76,17 @@ class PairedComparison:
     patients: int
 
 
-def rank(question: BinaryQuestion) -> RankingScores:
+def rank(question: BinaryQuestion, resamples: int = RESAMPLES) -> RankingScores:
     """Return the areas of one question; undefined where one kind is missing."""
     return RankingScores(
         question=question.name,
         positives=question.positives,
         negatives=question.negatives,
-        auroc=Estimate.resampled(question.patients, auroc_statistic(question.told, question.present)),
+        auroc=Estimate.resampled(question.patients, auroc_statistic(question.told, question.present), resamples),
         auroc_delong=delong_estimate(question),
-        auprc=Estimate.resampled(question.patients, average_precision_statistic(question.told, question.present)),
+        auprc=Estimate.resampled(
+            question.patients, average_precision_statistic(question.told, question.present), resamples
+        ),
         prevalence=Estimate.share(question.positives, len(question)),
     )
 
@@ -99,17 +101,17 @@ def delong_estimate(question: BinaryQuestion) -> Estimate:
     return Estimate(float(auroc_statistic(question.told, question.present)(np.ones((1, len(question))))[0]))
 
 
-def macro_auroc(questions: Sequence[BinaryQuestion]) -> Estimate:
+def macro_auroc(questions: Sequence[BinaryQuestion], resamples: int = RESAMPLES) -> Estimate:
     """Return the mean area over questions to the same patients; the interval resamples whole patients.
 
     Undefined where a question lacks one kind: a mean over fewer questions would be another figure.
     """
-    return _macro(questions, auroc_statistic)
+    return _macro(questions, auroc_statistic, resamples)
 
 
-def macro_auprc(questions: Sequence[BinaryQuestion]) -> Estimate:
+def macro_auprc(questions: Sequence[BinaryQuestion], resamples: int = RESAMPLES) -> Estimate:
     """Return the mean average precision over questions; as ``macro_auroc``."""
-    return _macro(questions, average_precision_statistic)
+    return _macro(questions, average_precision_statistic, resamples)
 
 
 def compare_areas(ours: BinaryQuestion, theirs: BinaryQuestion) -> AreaDifference | None:
@@ -193,9 +195,9 @@ def macro_statistic(questions: Sequence[BinaryQuestion], area: AreaOf) -> tuple[
     return names, mean
 
 
-def _macro(questions: Sequence[BinaryQuestion], area: AreaOf) -> Estimate:
+def _macro(questions: Sequence[BinaryQuestion], area: AreaOf, resamples: int) -> Estimate:
     names, statistic = macro_statistic(questions, area)
-    return Estimate.resampled(names, statistic)
+    return Estimate.resampled(names, statistic, resamples)
 
 
 def _estimate(names: NDArray[np.str_], statistic: Statistic, drawn: NDArray[np.float64]) -> Estimate:
