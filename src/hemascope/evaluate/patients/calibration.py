@@ -11,7 +11,7 @@ from hemascope.evaluate.estimate import Estimate
 from hemascope.evaluate.patients.classes import ClassAnswers
 from hemascope.evaluate.patients.questions import BinaryQuestion
 from hemascope.stats.calibration import BINS, ReliabilityBin, calibration_statistics, reliability_table
-from hemascope.stats.resample import RESAMPLES
+from hemascope.stats.resample import RESAMPLES, ratio_of_sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,5 +72,5 @@ def _scores(
         reliability=reliability_table(told, true, bins),
         ece=Estimate.resampled(patients, statistics["ece"], resamples),
         ece_plain=Estimate.resampled(patients, statistics["ece_plain"], resamples),
-        brier=Estimate.resampled(patients, lambda weights: weights @ distances / weights.sum(axis=1), resamples),
+        brier=Estimate.resampled(patients, ratio_of_sums(distances, np.ones(len(distances))), resamples),
     )
