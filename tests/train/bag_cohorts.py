@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,3 +53,24 @@ def planted(patients: int = 40, seed: int = 0) -> tuple[BagSet, NDArray[np.float
     starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp)
     names = tuple(f"p{number}" for number in range(patients))
     return BagSet(names, np.concatenate(cells).astype(np.float32), starts, "small-encoder"), truth
+
+
+def write_cohort(folder: Path, patients: int = 40, *, splits: bool = False, excluded: int = 0) -> Path:
+    """Write the cohort of ``planted`` as a manifest and a file a patient; the last ``excluded`` are borderline."""
+    bags, truth = planted(patients)
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ["patient,path,site,age,split,excluded,disease,t,gain,hemoglobin"]
+    for place, name in enumerate(bags.patients):
+        np.save(folder / f"{name}.npy", bags.cells(place))
+        left_out = place >= patients - excluded
+        split = ("train", "train", "train", "val", "test")[place % 5] if splits else ""
+        disease = "between" if left_out else DISEASE.outputs[int(truth[place, 0])]
+        reason = "borderline" if left_out else ""
+        markers = "" if place == 1 else f"{truth[place, 1]:.0f}"
+        lines.append(
+            f"{name},{name}.npy,here,{40 + place},{split},{reason},{disease},{markers},{truth[place, 2]:.0f},"
+            f"{truth[place, 3]:.4f}"
+        )
+    manifest = folder / "planted.csv"
+    manifest.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return manifest

@@ -18,7 +18,9 @@ DRAWN_PARTS = 5
 """Where one model is trained and a cohort names no splits: a part each for test and validation, the rest to learn from.
 """
 
-TRAIN, VAL, TEST, OUT_OF_FOLD = "train", "val", "test", "out_of_fold"
+TRAIN, VAL, TEST = "train", "val", "test"
+OUT_OF_FOLD = "out_of_fold"
+EXCLUDED = "excluded"
 
 Places = NDArray[np.intp]
 
@@ -51,8 +53,8 @@ class PatientPlan:
     folds
         One or more; the held-out patients of all differ.
     asked
-        Split to the places of patients that only the finished ensemble answers: ``test``, and ``val`` where those
-        watched every fold of a cross-validation.
+        Split to the places of patients that only the finished ensemble answers: ``test``, ``excluded``, and ``val``
+        where those watched every fold of a cross-validation.
     """
 
     folds: tuple[PatientFold, ...]
@@ -80,7 +82,7 @@ def plan_folds(
     tasks, truth
         What is asked, and P x C truth.
     named
-        P splits of the cohort: ``train``, ``val``, ``test`` or "".
+        P splits of the cohort: ``train``, ``val``, ``test`` or ""; or ``excluded``, who are in no fold either.
     folds
         K, 1 or more.
     seed
@@ -95,14 +97,13 @@ def plan_folds(
         If a split has another name, or there are too few patients for the folds.
     """
     splits = np.array(named, np.str_)
-    strange = sorted(set(splits.tolist()) - {TRAIN, VAL, TEST, ""})
+    strange = sorted(set(splits.tolist()) - {TRAIN, VAL, TEST, EXCLUDED, ""})
     if strange:
         raise ValueError(f"splits are train, val or test, not {', '.join(strange)}")
     labels = labels_of(tasks, truth)
     if folds == 1:
         return _one_model(_drawn(splits, labels, seed))
-    val, test = np.flatnonzero(splits == VAL), np.flatnonzero(splits == TEST)
-    free = np.flatnonzero((splits != VAL) & (splits != TEST))
+    val, free = np.flatnonzero(splits == VAL), np.flatnonzero((splits == TRAIN) | (splits == ""))
     if len(free) < folds:
         raise ValueError(f"{len(free)} patients cannot be dealt to {folds} folds")
     parts = stratified_parts(labels[free], folds, seed)
@@ -114,7 +115,7 @@ def plan_folds(
         else:
             watches = stratified_parts(labels[rest], min(WATCHING_PARTS, len(rest)), seed + 1 + part) == 0
             planned.append(PatientFold(rest[~watches], rest[watches], held))
-    return PatientPlan(tuple(planned), {name: some for name, some in ((TEST, test), (VAL, val)) if len(some)})
+    return PatientPlan(tuple(planned), _asked(splits, (TEST, VAL, EXCLUDED)))
 
 
 def labels_of(tasks: Sequence[BagTask], truth: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -145,7 +146,12 @@ def _drawn(splits: NDArray[np.str_], labels: NDArray[np.bool_], seed: int) -> ND
 
 
 def _one_model(splits: NDArray[np.str_]) -> PatientPlan:
-    train, val, test = (np.flatnonzero(splits == name) for name in (TRAIN, VAL, TEST))
+    train, val = (np.flatnonzero(splits == name) for name in (TRAIN, VAL))
     if not len(train) or not len(val):
         raise ValueError(f"{len(train)} patients to learn from and {len(val)} who validate: both must be some")
-    return PatientPlan((PatientFold(train, val, val),), {TEST: test} if len(test) else {})
+    return PatientPlan((PatientFold(train, val, val),), _asked(splits, (TEST, EXCLUDED)))
+
+
+def _asked(splits: NDArray[np.str_], names: Sequence[str]) -> dict[str, Places]:
+    found = {name: np.flatnonzero(splits == name) for name in names}
+    return {name: places for name, places in found.items() if len(places)}

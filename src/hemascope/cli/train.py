@@ -10,11 +10,13 @@ import typer
 from hemascope.cli.finetune import finetune
 from hemascope.cli.progress import progress_bar
 from hemascope.cli.train_attributes import attributes
+from hemascope.cli.train_bags import bags
 from hemascope.cli.train_embedding_denoiser import embedding_denoiser
 
 app = typer.Typer(no_args_is_help=True, help="Train the models from recipes (needs the extra 'train').")
 app.command("finetune")(finetune)
 app.command("attributes")(attributes)
+app.command("bags")(bags)
 app.command("embedding-denoiser")(embedding_denoiser)
 
 RecipePath = Annotated[Path, typer.Argument(help="Recipe file, such as recipes/cell_classifier.toml.")]

@@ -103,9 +103,14 @@ class BagTrainingRecipe(Recipe):
         Of the products in training: ``bfloat16`` takes about half the time on processors that know it, and three
         digits less. Validation and answers are always ``float32``.
     folds
-        Parts of the cross-validation: one member of the ensemble each; 1 trains on ``train`` and watches ``val``.
+        Parts of the cross-validation: one member of the ensemble each; 1 trains on ``train`` and watches ``val``, each
+        drawn where the cohort names none.
     members
         Seeds a fold, each a member.
+    watch
+        Who says when a fold was trained best, where the cohort names no ``val``: ``inner``, one in about eight of those
+        it learns from, so that held-out patients are judged by members that know nothing of them; or ``held_out``
+        patients themselves: more are learned from, and out-of-fold figures come out a little too good.
     seed
         Of everything drawn.
     """
@@ -133,6 +138,7 @@ class BagTrainingRecipe(Recipe):
     precision: Literal["float32", "bfloat16"] = "float32"
     folds: Count = 5
     members: Count = 1
+    watch: Literal["inner", "held_out"] = "inner"
     seed: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
