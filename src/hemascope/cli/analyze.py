@@ -14,6 +14,8 @@ import typer
 from hemascope.cli.progress import progress_bar
 
 if TYPE_CHECKING:
+    from hemascope.app.answer_patient import PatientAnswering
+    from hemascope.app.shared_encoders import SharedEncoders
     from hemascope.core.report import FailedInput, FieldResult, SmearReport
     from hemascope.recipes import AnalysisRecipe
     from hemascope.sources.discover import Source
@@ -71,6 +73,18 @@ def analyze(
     explain_model: Annotated[
         str | None, typer.Option("--explain-model", metavar="DIR", help="Model folder of the denoiser that explains.")
     ] = None,
+    patient_model: Annotated[
+        str | None,
+        typer.Option(
+            "--patient-model",
+            metavar="DIR",
+            help="Model of patients, asked about all fields as those of one patient. Research use only.",
+        ),
+    ] = None,
+    patient_encoder: Annotated[
+        str | None,
+        typer.Option("--patient-encoder", help="Its encoder, by name or folder, where it is not found by itself."),
+    ] = None,
     recipe: Annotated[Path | None, typer.Option("--recipe", help="Analysis recipe (TOML).")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")] = False,
@@ -93,17 +107,21 @@ def analyze(
         "red_cells": False if no_red_cells else None, "attributes": False if no_attributes else None,
         "generative": "off" if no_generative else None,
         "explain": explain, "explain_as": explain_as or None, "explain_model": explain_model,
+        "patient_model": patient_model, "patient_encoder": patient_encoder,
     }  # fmt: skip
     resolved = _resolve(recipe, flags)
     sources = discover(paths)
     shelf = _outlines(outlines, classes or (), sources, segmenter)
     if shelf:
         resolved = override(resolved, segmenter="outlines")
-    analyzer = wiring.build_analyzer(resolved, mpp=mpp, outlines=shelf)
+    shared = wiring.shared_encoders()
+    patient = _patient(resolved, shared)
+    analyzer = wiring.build_analyzer(resolved, mpp=mpp, outlines=shelf, shared=shared)
     explaining = wiring.build_explaining(resolved, analyzer.classifier)
     explained_by = (explaining.explainer.denoiser.identity,) if explaining else ()
     command = shlex.join(["hemascope", *sys.argv[1:]])
-    provenance = gather_provenance(resolved, tuple(dict.fromkeys((*analyzer.models, *explained_by))), command)
+    models = (*analyzer.models, *explained_by, *(patient.models if patient else ()))
+    provenance = gather_provenance(resolved, tuple(dict.fromkeys(models)), command)
     request = AnalysisRequest(
         sources,
         out,
@@ -114,6 +132,7 @@ def analyze(
         red_cell_count=red_cell_count,
         specimen=resolved.specimen,
         explaining=explaining,
+        patient=patient,
     )
     with progress_bar("analyzing", len(sources), quiet=quiet or as_json) as bar:
         report = run_analysis(request, analyzer, wiring.build_sinks, lambda result: bar.advance(_note(result)))
@@ -135,6 +154,18 @@ def _resolve(recipe: Path | None, flags: Mapping[str, object]) -> AnalysisRecipe
 
     base = load_recipe(recipe, AnalysisRecipe) if recipe else AnalysisRecipe()
     return override(base, **flags)
+
+
+def _patient(recipe: AnalysisRecipe, shared: SharedEncoders) -> PatientAnswering | None:
+    """Return what answers for the patient, where that is asked for."""
+    from hemascope import wiring
+    from hemascope.core.errors import RecipeError
+
+    if recipe.patient_model is None:
+        if recipe.patient_encoder is not None:
+            raise RecipeError("--patient-encoder is for a model of patients: name that with --patient-model")
+        return None
+    return wiring.build_patient_answering(Path(recipe.patient_model), recipe.patient_encoder, shared=shared)
 
 
 def _outlines(
@@ -165,7 +196,14 @@ def _note(result: FieldResult | FailedInput) -> str:
 def _print_summary(report: SmearReport, out: Path) -> None:
     from rich.console import Console
 
-    from hemascope.cli.summary import count_line, differential_table, generative_line, red_cell_line, scale_line
+    from hemascope.cli.summary import (
+        count_line,
+        differential_table,
+        generative_line,
+        patient_line,
+        red_cell_line,
+        scale_line,
+    )
 
     console = Console()
     console.print(differential_table(report))
@@ -173,6 +211,8 @@ def _print_summary(report: SmearReport, out: Path) -> None:
     console.print(red_cell_line(report), highlight=False)
     if judged := generative_line(report):
         console.print(judged, highlight=False)
+    if answered := patient_line(report):
+        console.print(answered, highlight=False)
     console.print(scale_line(report), highlight=False)
     for statement in report.statements[:1]:
         console.print(statement, style="bold", highlight=False)

@@ -73,6 +73,15 @@ def generative_line(report: SmearReport) -> str:
     )
 
 
+def patient_line(report: SmearReport) -> str:
+    """Return where the answer about the patient is, without giving it away; "" where none was asked for."""
+    found = report.patient
+    if found is None:
+        return ""
+    cells = "1 nucleated cell" if found.cells == 1 else f"{found.cells} nucleated cells"
+    return f"Patient-level answer from {cells}, research use only: in report.html, closed until you open it."
+
+
 def scale_line(report: SmearReport) -> str:
     """Return the scales in force and where they came from."""
     scales = Counter((round(summary.mpp, 3), summary.scale_source) for summary in report.fields)

@@ -251,6 +251,10 @@ class AnalysisRecipe(Recipe):
         Folder of the denoiser of images that explains; None for the shipped one.
     specimen
         ``blood`` or ``marrow``: everything runs on a marrow film too; the report says that nothing was validated there.
+    patient_model
+        Folder of a model of patients, asked about all cells together; None for none. Research use only.
+    patient_encoder
+        Name or folder of the encoder that embeds cells for it; None to find the one it was made for.
     """
 
     segmenter: Annotated[str, Field(pattern=SEGMENTER_NAMES)] = "network"
@@ -267,6 +271,8 @@ class AnalysisRecipe(Recipe):
     explain_as: tuple[CellType, ...] = ()
     explain_model: str | None = None
     specimen: Literal["blood", "marrow"] = "blood"
+    patient_model: str | None = None
+    patient_encoder: str | None = None
 
 
 class CropSource(Recipe):

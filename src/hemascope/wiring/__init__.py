@@ -15,6 +15,7 @@ from hemascope.wiring.denoisers import (
 )
 from hemascope.wiring.encoders import build_attribute_teller, build_encoder, build_protocol_encoder, shared_encoders
 from hemascope.wiring.graphs import BACKENDS, build_graph, onnxruntime_graph, openvino_graph, torch_graph
+from hemascope.wiring.patient_answering import build_patient_answering
 from hemascope.wiring.segmenters import (
     PEERS,
     SEGMENTERS,
@@ -46,6 +47,7 @@ __all__ = [
     "build_explaining",
     "build_generator",
     "build_graph",
+    "build_patient_answering",
     "build_pixel_denoiser",
     "build_protocol_encoder",
     "build_red_cell_classifier",

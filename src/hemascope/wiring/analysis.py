@@ -29,7 +29,11 @@ from hemascope.wiring.segmenters import build_segmenter, network_segmenter
 
 
 def build_analyzer(
-    recipe: AnalysisRecipe | None = None, *, mpp: float | None = None, outlines: OutlineShelf | None = None
+    recipe: AnalysisRecipe | None = None,
+    *,
+    mpp: float | None = None,
+    outlines: OutlineShelf | None = None,
+    shared: SharedEncoders | None = None,
 ) -> Analyzer:
     """Return the analyzer that a recipe asks for.
 
@@ -41,6 +45,8 @@ def build_analyzer(
         Um per pixel of every field, as the user states it.
     outlines
         Imported outlines, which then take the place of the segmenter.
+    shared
+        Encoders that parts beside the analyzer ask too; None for its own.
 
     Raises
     ------
@@ -57,8 +63,9 @@ def build_analyzer(
     recipe = recipe or AnalysisRecipe()
     settings = read_settings()
     if outlines is not None:
-        return _with_outlines(build_analyzer(override(recipe, segmenter="classical"), mpp=mpp), outlines)
-    shared = shared_encoders(settings)
+        classical = build_analyzer(override(recipe, segmenter="classical"), mpp=mpp, shared=shared)
+        return _with_outlines(classical, outlines)
+    shared = shared or shared_encoders(settings)
     return Analyzer(
         reader=RasterReader(max_pixels=settings.max_pixels),
         segmenter=build_segmenter(recipe.segmenter, settings),
