@@ -207,7 +207,7 @@ def test_nan_in_a_table(tmp_path: Path) -> None:
 def test_a_patient_in_two_splits(tmp_path: Path) -> None:
     arrays(tmp_path, a=1, b=1)
     path = manifest(tmp_path, "patient,path,split", "P1,a.npy,train", "P1,b.npy,test")
-    with pytest.raises(CohortError, match=r"study\.csv, lines 2 and 3: patient P1 is in several splits"):
+    with pytest.raises(CohortError, match=r"study\.csv, lines 2 and 3: patient P1 is in the splits test and train"):
         open_cohort(path)
 
 

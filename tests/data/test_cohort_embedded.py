@@ -96,7 +96,7 @@ def test_faults_between_rows_are_listed_before_any_file_is_read(tmp_path: Path) 
     manifest.write_text("patient,path,split\nP1,a.npy,train\nP1,b.npy,test\n", encoding="utf-8")
     result = RUNNER.invoke(app, ["cohort", "show", str(manifest)])
     assert result.exit_code == 1
-    assert "lines 2 and 3: patient P1 is in several splits" in result.stderr
+    assert "lines 2 and 3: patient P1 is in the splits test and train" in result.stderr
     assert "is not there" not in result.stderr
 
 

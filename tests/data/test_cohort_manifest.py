@@ -59,8 +59,9 @@ def test_named_labels_are_no_covariates(tmp_path: Path) -> None:
 
 
 def test_smears_of_a_patient_are_joined(tmp_path: Path) -> None:
-    text = "patient,smear,path,stain,age\nP1,s2,b.h5,Wright,\nP1,s1,a.h5,MGG,61\n"
+    text = "patient,smear,path,stain,age,split\nP1,s2,b.h5,Wright,,test\nP1,s1,a.h5,MGG,61,\n"
     found = facts(tmp_path, text)["P1"]
+    assert found.split == "test"
     assert found.smears == ("s1", "s2")
     assert found.stain == "MGG + Wright"
     assert found.covariates == {"age": 61.0}
@@ -109,9 +110,8 @@ def test_no_text_and_no_file(tmp_path: Path) -> None:
     [
         (
             "patient,path,split\nP1,a,train\nP2,b,train\nP1,c,test\n",
-            "lines 2 and 4: patient P1 is in several splits, 'test' and 'train'",
+            "lines 2 and 4: patient P1 is in the splits test and train",
         ),
-        ("patient,path,split\nP1,a,train\nP1,c,\n", "lines 2 and 3: patient P1 is in several splits, none and 'train'"),
         ("patient,path,site\nP1,a,Ulm\nP1,c,Bonn\n", "lines 2 and 3: the id P1 is used at the sites Bonn, Ulm"),
         ("patient,path,age\nP1,a,60\nP1,b,\nP1,c,61\n", "lines 2 and 4: column 'age' says '60' and '61' of patient P1"),
         ("patient,smear,path\nP1,s,a\nP1,s,a\n", "lines 2 and 3: patient P1 has the smear 's' twice"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -177,8 +177,12 @@ def _rows_by_folder(fields: Mapping[str, NDArray[np.intp]]) -> dict[str, NDArray
     """Return the rows of every image, of its name without the ending, and of every folder above it."""
     parts: dict[str, list[NDArray[np.intp]]] = {}
     for field, rows in fields.items():
-        path = PurePosixPath(field)
-        names = {field, str(path.with_suffix("")) if path.name else field, *(str(folder) for folder in path.parents)}
-        for name in names - {"."}:
-            parts.setdefault(name, []).append(rows)
-    return {name: np.sort(np.concatenate(rows)) for name, rows in parts.items()}
+        above, slash, name = field.rpartition("/")
+        stem, dot, _ = name.rpartition(".")
+        parts.setdefault(field, []).append(rows)
+        if dot and stem:
+            parts.setdefault(f"{above}{slash}{stem}", []).append(rows)
+        while above:
+            parts.setdefault(above, []).append(rows)
+            above = above.rpartition("/")[0]
+    return {name: rows[0] if len(rows) == 1 else np.sort(np.concatenate(rows)) for name, rows in parts.items()}

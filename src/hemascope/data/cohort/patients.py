@@ -75,20 +75,21 @@ def _by_patient(rows: Sequence[SmearRow]) -> dict[str, list[SmearRow]]:
 
 
 def _two_splits(manifest: Manifest, patient: str, rows: Sequence[SmearRow]) -> Iterator[str]:
-    found = sorted({row.split for row in rows})
+    telling = [row for row in rows if row.split]
+    found = sorted({row.split for row in telling})
     if len(found) > 1:
-        told = " and ".join(f"'{split}'" if split else "none" for split in found)
         yield (
-            f"{manifest.where(*rows)}: patient {patient} is in several splits, {told}; a patient belongs to one: give "
-            "all rows the same split"
+            f"{manifest.where(*telling)}: patient {patient} is in the splits {' and '.join(found)}; a patient belongs to "
+            "one: give all rows the same split"
         )
 
 
 def _two_sites(manifest: Manifest, patient: str, rows: Sequence[SmearRow]) -> Iterator[str]:
-    found = sorted({row.places["site"] for row in rows if "site" in row.places})
+    telling = [row for row in rows if "site" in row.places]
+    found = sorted({row.places["site"] for row in telling})
     if len(found) > 1:
         yield (
-            f"{manifest.where(*rows)}: the id {patient} is used at the sites {', '.join(found)}; if these are two "
+            f"{manifest.where(*telling)}: the id {patient} is used at the sites {', '.join(found)}; if these are two "
             f"people give them ids of their own, such as '{found[0]}-{patient}', else give all rows one site"
         )
 
@@ -128,7 +129,7 @@ def _patient(rows: Sequence[SmearRow], numeric: Collection[str], labels: Collect
         patient=rows[0].patient,
         labels=told,
         covariates=covariates,
-        split=rows[0].split,
+        split=next((row.split for row in rows if row.split), ""),
         excluded="" if staying else "; ".join(sorted({row.excluded for row in rows})),
         smears=tuple(row.smear or row.paths[""] for row in kept),
         **{place: " + ".join(sorted({row.places[place] for row in kept if place in row.places})) for place in PLACES},
