@@ -27,6 +27,7 @@ from hemascope.app import (
     bench_redcells,
     bench_report,
     bench_segmentation,
+    bench_shortcuts,
     bench_speed,
     bench_synthetic,
     bench_transfer,
@@ -336,6 +337,7 @@ BENCHMARKS: Mapping[str, Callable[[BenchmarkRequest, BenchmarkParts, Progress], 
     "diffusion-cost": bench_diffusion_cost.run,
     "synthetic": bench_synthetic.run,
     "counterfactuals": bench_counterfactuals.run,
+    "shortcuts": bench_shortcuts.run,
 }
 """Name to what runs it."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from hemascope.app.bench_shortcuts import shortcut_tables
 from hemascope.app.conformal_tables import conformal_tables
 from hemascope.app.counterfactual_tables import counterfactual_tables
 from hemascope.app.leukemia_table import leukemia_tables
@@ -337,4 +338,5 @@ _TABLES: Mapping[str, Callable[[Document], tuple[PlainTable, ...]]] = {
     "conformal": conformal_tables,
     "synthetic": synthetic_tables,
     "counterfactuals": counterfactual_tables,
+    "shortcuts": shortcut_tables,
 }

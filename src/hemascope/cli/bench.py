@@ -24,7 +24,7 @@ def bench(
             metavar="NAME",
             help="detection, segmentation, classification, redcells, conformal, attributes, "
             "fewshot, transfer, generative, blasts, leukemia, encoders, diffusion-cost, synthetic, counterfactuals, "
-            "speed or report.",
+            "shortcuts, speed or report.",
         ),
     ],
     data: Annotated[

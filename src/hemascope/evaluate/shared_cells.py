@@ -30,6 +30,7 @@ second: the nearest patient may be the same person."""
 _SAMPLE = 128
 _WIDTH = 8.0  # of a grid cell, in the distance that nearly equal rows have along a direction
 _MOST_DIRECTIONS = 24
+_LOOK_EVERY = 4  # directions after which it is seen whether the grid is fine enough
 _TABLES = 2
 _NEIGHBORS = 8  # in a grid cell that are compared with a row
 _MOST_OWNERS = 8  # of one row: what more patients have is no cell
@@ -155,18 +156,23 @@ def _meeting(
     """Return K x 2 rows of two patients, at most ``distance`` apart, that meet in one random grid."""
     width = _WIDTH * distance / float(np.sqrt(values.shape[1]))
     keys = np.zeros(len(values), np.uint64)
-    for _ in range(_MOST_DIRECTIONS):
+    for number in range(1, _MOST_DIRECTIONS + 1):
         direction = generator.standard_normal((values.shape[1],), np.float32)
         along: NDArray[np.float32] = values @ (direction / np.linalg.norm(direction))
         cells: NDArray[np.uint64] = np.floor(along / width + generator.random()).astype(np.int64).view(np.uint64)
         keys = (keys ^ cells) * _MIX
         keys ^= keys >> np.uint64(29)
-        _, counts = np.unique(keys, return_counts=True)
-        if (counts * (counts - 1.0)).sum() <= _NEIGHBORS * len(keys):
+        if number % _LOOK_EVERY == 0 and _company(keys) <= _NEIGHBORS:
             break
     order = np.argsort(keys, kind="stable")
     found = [_close(values, owner, keys, order[:-step], order[step:], distance) for step in range(1, _NEIGHBORS + 1)]
     return np.concatenate(found)
+
+
+def _company(keys: NDArray[np.uint64]) -> float:
+    """Return how many others a row meets on average."""
+    _, counts = np.unique(keys, return_counts=True)
+    return float((counts * (counts - 1.0)).sum() / len(keys))
 
 
 def _close(
