@@ -75,6 +75,31 @@ def test_caitomorph_and_what_is_shown_of_it(tmp_path: Path) -> None:
     assert "split: test (2)" in shown
 
 
+def test_a_job_of_trident_with_two_encoders(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    random = np.random.default_rng(0)
+    for encoder, dimension in (("uni_v1", 6), ("conch_v15", 4)):
+        folder = tmp_path / "job" / "20x_256px_0px_overlap" / f"features_{encoder}"
+        folder.mkdir(parents=True)
+        for slide, tiles in (("S1", 3), ("S2", 2), ("S3", 5)):
+            with h5py.File(folder / f"{slide}.h5", "w") as file:
+                file["features"] = random.normal(size=(tiles, dimension)).astype(np.float32)
+                file["features"].attrs["encoder"] = encoder
+                file["coords"] = np.zeros((tiles, 2), np.int64)
+    table, manifest = tmp_path / "clinical.csv", tmp_path / "study.csv"
+    table.write_text("patient,slide,hrd\nP1,S1.svs,1\nP1,S2.svs,1\nP2,S3.svs,0\nP3,S4.svs,0\n", encoding="utf-8")
+    told = typed(
+        "cohort", "manifest", "trident", tmp_path / "job", "--table", table, "--encoder", "uni_v1", "--out", manifest
+    )
+    assert told.startswith("3 patients, 4 rows, 1 of them excluded")
+    cohort = open_cohort(manifest, labels=["hrd"])
+    assert cohort.bags.sizes.tolist() == [5, 5]
+    assert cohort.bags.encoder == "uni_v1"
+    assert open_cohort(manifest, "conch_v15").bags.dimension == 4
+    assert [fact.excluded for fact in cohort.excluded] == ["no features by uni_v1"]
+    assert "excluded: 1 no features by uni_v1" in typed("cohort", "show", manifest, "--variant", "conch_v15")
+
+
 def test_faults_are_listed(tmp_path: Path) -> None:
     manifest = tmp_path / "study.csv"
     np.save(tmp_path / "a.npy", np.ones((2, 3), np.float32))

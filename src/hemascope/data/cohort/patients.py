@@ -79,8 +79,8 @@ def _two_splits(manifest: Manifest, patient: str, rows: Sequence[SmearRow]) -> I
     found = sorted({row.split for row in telling})
     if len(found) > 1:
         yield (
-            f"{manifest.where(*telling)}: patient {patient} is in the splits {' and '.join(found)}; a patient belongs to "
-            "one: give all rows the same split"
+            f"{manifest.where(*telling)}: patient {patient} is in the splits {' and '.join(found)}; a patient belongs "
+            "to one: give all rows the same split"
         )
 
 
