@@ -11,7 +11,21 @@ from typing import Annotated
 
 import typer
 
-from hemascope.cli import analyze, bench, cohort, data, embed, explain, features, leukemia, models, synthesize, train
+from hemascope.cli import (
+    analyze,
+    bench,
+    cohort,
+    data,
+    embed,
+    evaluate,
+    explain,
+    features,
+    leukemia,
+    models,
+    predict,
+    synthesize,
+    train,
+)
 from hemascope.core.errors import HemascopeError, InputError, MissingExtraError
 from hemascope.core.version import __version__
 
@@ -32,8 +46,10 @@ app = typer.Typer(
 app.command("analyze")(analyze.analyze)
 app.command("bench")(bench.bench)
 app.command("embed")(embed.embed)
+app.command("evaluate")(evaluate.evaluate)
 app.command("explain")(explain.explain)
 app.command("features")(features.features)
+app.command("predict")(predict.predict)
 app.add_typer(cohort.app, name="cohort")
 app.add_typer(data.app, name="data")
 app.add_typer(leukemia.app, name="leukemia")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 Cell = str | int | float | None
@@ -104,7 +104,7 @@ class Findings:
     Attributes
     ----------
     key
-        Where its figures stand in ``evaluation.json``.
+        Where its figures stand in ``evaluation.json``: among ``tasks`` or ``topics``.
     title
         For the page.
     figures
@@ -113,6 +113,8 @@ class Findings:
         Tables, figures to draw, and what stands at the top.
     remarks
         Sentences a reader must see beside them.
+    of_task
+        Whether it is about one task, which ``key`` names.
     """
 
     key: str
@@ -121,7 +123,8 @@ class Findings:
     sheets: tuple[Sheet, ...] = ()
     pictures: tuple[Picture, ...] = ()
     headlines: tuple[Headline, ...] = ()
-    remarks: tuple[str, ...] = field(default=())
+    remarks: tuple[str, ...] = ()
+    of_task: bool = False
 
 
 def estimate_columns(name: str) -> tuple[str, str, str]:

@@ -66,7 +66,7 @@ def write_evaluation(
         (folder / DOCUMENT_FILE).write_text(text + "\n", encoding="utf-8")
         for topic in topics:
             for sheet in topic.sheets:
-                _write_sheet(folder / TABLES / f"{sheet.name}.csv", sheet)
+                _write_sheet(folder / TABLES / f"{file_name(sheet.name)}.csv", sheet)
         with our_look():
             sections = [_section(topic, folder / FIGURES, on_step) for topic in topics]
         page = EvaluationPage(
@@ -81,6 +81,11 @@ def write_evaluation(
     return out / PAGE_FILE
 
 
+def file_name(name: str) -> str:
+    """Return a name that any file system takes, whatever tasks and markers are called."""
+    return "".join(letter if letter.isalnum() or letter in "_-" else "_" for letter in name).strip("_")
+
+
 def _headline_row(line: Headline) -> tuple[str, str, str, str]:
     return line.task, line.name, line.text, f"{line.patients:,}"
 
@@ -91,12 +96,14 @@ def _section(topic: Findings, folder: Path, on_step: OnStep) -> EvaluationSectio
         on_step(picture.name)
         figures.append(_draw(picture, folder))
     tables = tuple(_shown(sheet) for sheet in topic.sheets)
-    return EvaluationSection(topic.key, topic.title, topic.remarks, tuple(figures), tables)
+    return EvaluationSection(
+        ("task-" if topic.of_task else "") + file_name(topic.key), topic.title, topic.remarks, tuple(figures), tables
+    )
 
 
 def _draw(picture: Picture, folder: Path) -> ShownFigure:
     figure = picture.paint()
-    path = folder / f"{picture.name}.png"
+    path = folder / f"{file_name(picture.name)}.png"
     save_figure(figure, path)
     width = round(figure.get_figwidth() * _PIXELS_AN_INCH)
     return ShownFigure(picture.title, picture.caption, path.read_bytes(), width)
@@ -104,7 +111,7 @@ def _draw(picture: Picture, folder: Path) -> ShownFigure:
 
 def _shown(sheet: Sheet) -> ShownTable:
     rows = tuple(tuple(_cell(cell) for cell in row) for row in sheet.rows[:_SHOWN_ROWS])
-    return ShownTable(sheet.name, sheet.columns, rows, max(len(sheet.rows) - _SHOWN_ROWS, 0))
+    return ShownTable(file_name(sheet.name), sheet.columns, rows, max(len(sheet.rows) - _SHOWN_ROWS, 0))
 
 
 def _cell(value: Cell) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hemascope.app.evaluation.drawing.style import FAINT, SOFT, color_of, entitle, new_figure
+from hemascope.app.evaluation.drawing.style import FAINT, SOFT, color_of, entitle, new_figure, panel_grid
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,29 +18,39 @@ class NetBenefit:
 
     Attributes
     ----------
+    title
+        Of the panel; "" for none.
     thresholds
         T probabilities at which one would act.
     model, everyone
         T net benefits of acting by the model, and of acting on everyone; acting on nobody is 0.
+    limits
+        2 x T: lower and upper limit of the model's; NaN where there is no interval.
     """
 
+    title: str
     thresholds: NDArray[np.float64]
     model: NDArray[np.float64]
     everyone: NDArray[np.float64]
+    limits: NDArray[np.float64]
 
 
-def draw_decision_curve(title: str, curve: NetBenefit, action: str) -> Any:
-    """Return net benefit over the threshold probability."""
-    figure = new_figure(4.6, 3.5)
-    axes = figure.subplots()
+def draw_decision_curves(title: str, curves: Sequence[NetBenefit]) -> Any:
+    """Return net benefit over the threshold probability, a panel a curve."""
+    one = len(curves) == 1
+    figure = new_figure(4.6 if one else 2.7 * min(len(curves), 3), 3.7 if one else 2.6 * -(-len(curves) // 3) + 0.2)
     entitle(figure, title)
-    axes.axhline(0, color=SOFT, linewidth=0.9, label=f"{action} nobody")
-    axes.plot(curve.thresholds, curve.everyone, color=color_of(4), linestyle="--", label=f"{action} everyone")
-    axes.plot(curve.thresholds, curve.model, color=color_of(0), label=f"{action} by the model")
-    top = max(float(np.nanmax(curve.model)), float(np.nanmax(curve.everyone)), 0.02)
-    axes.set(xlim=(0, 1), ylim=(-0.25 * top, 1.08 * top))
-    axes.set(xlabel="threshold probability", ylabel="net benefit (true positives per patient)")
-    axes.legend(loc="lower left")
+    grid = panel_grid(figure, len(curves), 3)
+    for axes, curve in zip(grid, curves, strict=True):
+        axes.axhline(0, color=SOFT, linewidth=0.9, label="act on nobody")
+        axes.plot(curve.thresholds, curve.everyone, color=color_of(4), linestyle="--", label="act on everyone")
+        axes.fill_between(curve.thresholds, *curve.limits, color=color_of(0), alpha=0.15, linewidth=0)
+        axes.plot(curve.thresholds, curve.model, color=color_of(0), label="act by the model")
+        top = max(float(curve.model.max()), float(curve.everyone.max()), 0.02)
+        axes.set(xlim=(0, 1), ylim=(-0.25 * top, 1.08 * top))
+        axes.set(xlabel="threshold probability", ylabel="net benefit")
+        axes.set_title(curve.title, fontweight="normal", fontsize=8)
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower left", ncols=3)
     return figure
 
 

@@ -78,7 +78,7 @@ def draw_forest(title: str, groups: Sequence[ForestGroup], overall: ForestRow, w
     figure.set_layout_engine("none")
     entitle(figure, title)
     axes = figure.add_axes((_LEFT / _WIDTH, _BELOW / height, _PLOT / _WIDTH, _ROW * lines / height))
-    for x, name in ((_FIGURES, f"{what} [95% CI]"), (_COUNTS, "patients (positive)")):
+    for x, name in ((_FIGURES, "value [95% CI]"), (_COUNTS, "patients (positive)")):
         _text(axes, x, -1, name, color=SOFT)
     if overall.value is not None:
         axes.axvline(overall.value, color=FAINT, linewidth=0.9, zorder=0)
@@ -117,8 +117,8 @@ def _text(axes: Any, x: float, y: float, said: str, **look: str) -> None:
 
 
 def _span(rows: Sequence[ForestRow]) -> tuple[float, float]:
-    """Return limits of the axis: everything drawn, with a margin, inside 0 to 1."""
+    """Return limits of the axis: everything drawn, with a margin."""
     drawn = [value for row in rows for value in (row.value, row.low, row.high) if value is not None]
     low, high = min(drawn, default=0.0), max(drawn, default=1.0)
-    margin = max(0.05 * (high - low), 0.02)
-    return max(low - margin, 0.0) - 1e-3, min(high + margin, 1.0) + 1e-3
+    margin = 0.05 * (high - low) or 0.02
+    return low - margin, high + margin

@@ -3,47 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 
-from hemascope.app.evaluation.drawing.style import FAINT, SOFT, color_of, entitle, new_figure
+from hemascope.app.evaluation.drawing.style import FAINT, SOFT, color_of, entitle, new_figure, panel_grid
 from hemascope.stats.calibration import ReliabilityBin
 from hemascope.stats.intervals import binomial_interval
 
-_STRIP_BINS = 20
+_BARS = 20
+_BAR_HEIGHT = 0.16
+"""Of the most frequent probability, as a share of the panel."""
 
 
-def draw_reliability(title: str, bins: Sequence[ReliabilityBin], stated: ArrayLike, what: str, note: str) -> Any:
-    """Return a reliability diagram over a histogram of what was stated.
+@dataclass(frozen=True, slots=True, eq=False)
+class ReliabilityPanel:
+    """One reliability diagram.
+
+    Attributes
+    ----------
+    title
+        Of the panel; "" for none.
+    bins
+        Of equal mass.
+    stated
+        N probabilities, 0 to 1.
+    note
+        Printed inside, such as the calibration error.
+    """
+
+    title: str
+    bins: tuple[ReliabilityBin, ...]
+    stated: NDArray[np.float64]
+    note: str
+
+
+def draw_reliability(title: str, panels: Sequence[ReliabilityPanel], what: str) -> Any:
+    """Return reliability diagrams, each over a histogram of what was stated.
 
     Parameters
     ----------
     title
         Of the figure.
-    bins
-        Of equal mass.
-    stated
-        N probabilities, 0 to 1.
+    panels
+        One or more.
     what
-        What is right or not, for the upper axis: ``share right``.
-    note
-        Printed inside, such as the calibration error.
+        What is right or not, for the upright axis: ``share right``.
     """
-    figure = new_figure(4.0, 4.8)
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+    one = len(panels) == 1
+    figure = new_figure(4.2 if one else 2.6 * min(len(panels), 3), 4.3 if one else 2.75 * -(-len(panels) // 3))
     entitle(figure, title)
-    upper.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, zorder=0)
-    limits = np.array([binomial_interval(round(bin_.accuracy * bin_.count), bin_.count) for bin_ in bins])
-    x = np.array([bin_.confidence for bin_ in bins])
-    y = np.array([bin_.accuracy for bin_ in bins])
-    spread = np.maximum(np.abs(limits.T - y), 0)
-    upper.errorbar(x, y, yerr=spread, fmt="o", color=color_of(0), markersize=4.5, linewidth=0.9, ecolor=SOFT)
-    upper.text(0.03, 0.97, note, transform=upper.transAxes, va="top", fontsize=7.5)
-    upper.set(xlim=(-0.015, 1.015), ylim=(-0.015, 1.015), ylabel=what)
-    lower.hist(
-        np.asarray(stated), bins=np.linspace(0, 1, _STRIP_BINS + 1).tolist(), color=color_of(5), edgecolor="white"
-    )
-    lower.set(xlabel="stated probability", ylabel="patients")
+    for axes, panel in zip(panel_grid(figure, len(panels), 3), panels, strict=True):
+        _draw(axes, panel)
+        axes.set(xlabel="stated probability", ylabel=what)
     return figure
+
+
+def _draw(axes: Any, panel: ReliabilityPanel) -> None:
+    counts, edges = np.histogram(panel.stated, bins=np.linspace(0, 1, _BARS + 1))
+    heights = counts / max(counts.max(), 1) * _BAR_HEIGHT
+    axes.bar(edges[:-1], heights, width=1 / _BARS, align="edge", color=FAINT, alpha=0.6, edgecolor="white", zorder=0)
+    axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.9, zorder=1)
+    x = np.array([bin_.confidence for bin_ in panel.bins])
+    y = np.array([bin_.accuracy for bin_ in panel.bins])
+    limits = np.array([binomial_interval(round(bin_.accuracy * bin_.count), bin_.count) for bin_ in panel.bins])
+    reach = np.maximum(np.stack([y - limits[:, 0], limits[:, 1] - y]), 0)
+    axes.errorbar(x, y, yerr=reach, fmt="o", color=color_of(0), markersize=4, linewidth=0.9, ecolor=SOFT)
+    axes.text(0.03, 0.97, panel.note, transform=axes.transAxes, va="top", fontsize=7)
+    axes.set_title(panel.title, fontweight="normal", fontsize=8)
+    axes.set(xlim=(-0.015, 1.015), ylim=(-0.015, 1.015))

@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hemascope.app.evaluation.drawing.style import COLORS, FAINT, INK, SOFT, color_of, entitle, new_figure, words
+from hemascope.app.evaluation.drawing.style import (
+    COLORS,
+    FAINT,
+    INK,
+    SOFT,
+    color_of,
+    entitle,
+    new_figure,
+    panel_grid,
+    words,
+)
 
 _MARKERS = "osD^vPX*"
 """A marker a class, so that classes are told apart without color too."""
@@ -45,14 +55,12 @@ def draw_clouds(title: str, clouds: Sequence[Cloud], names: Sequence[str]) -> An
     down = -(-len(clouds) // across)
     figure = new_figure(max(2.7 * across, 4.2), 2.55 * down + 0.9)
     entitle(figure, title)
-    grid = figure.subplots(down, across, squeeze=False)
-    for axes, cloud in zip(grid.ravel(), clouds, strict=False):
+    grid = panel_grid(figure, len(clouds), 3)
+    for axes, cloud in zip(grid, clouds, strict=True):
         _points(axes, cloud.x, cloud.y, cloud.groups, names)
         axes.set_title(cloud.title, fontweight="normal", fontsize=7.5)
         axes.set(xlabel=cloud.x_label, ylabel=cloud.y_label, ylim=(-0.03, 1.03))
-    for axes in grid.ravel()[len(clouds) :]:
-        axes.axis("off")
-    _classes_below(figure, grid.ravel()[0], len(names))
+    _classes_below(figure, grid, len(names))
     return figure
 
 
@@ -109,7 +117,7 @@ def draw_bag_sizes(
     left.set_xlabel("cells of the patient")
     entitle(figure, title)
     right.plot(cells, sure, "o", color=color_of(0), markersize=2.6, alpha=0.5, markeredgewidth=0)
-    right.set(xlabel="cells of the patient", ylabel="stated confidence", ylim=(-0.03, 1.03))
+    right.set(xlabel="cells of the patient", ylabel="probability told of what is true", ylim=(-0.03, 1.03))
     for axes, note in zip((left, right), notes, strict=True):
         axes.text(0.0, -0.2, note, transform=axes.transAxes, va="top", fontsize=7, color=SOFT)
     return figure
@@ -138,16 +146,13 @@ def draw_map(
     down = -(-len(panels) // across)
     figure = new_figure(3.9 * across, 3.9 * down)
     entitle(figure, title)
-    grid = figure.subplots(down, across, squeeze=False)
-    for axes, (name, (groups, classes)) in zip(grid.ravel(), panels.items(), strict=False):
+    for axes, (name, (groups, classes)) in zip(panel_grid(figure, len(panels), 2), panels.items(), strict=True):
         _points(axes, places[:, 0], places[:, 1], groups, classes)
         axes.set_title(name, fontweight="normal", fontsize=8)
         axes.set(xlabel=axes_names[0], ylabel=axes_names[1], xticks=[], yticks=[])
         axes.legend(
             fontsize=6.5, loc="upper center", bbox_to_anchor=(0.5, -0.07), ncols=3, handletextpad=0.1, columnspacing=1
         )
-    for axes in grid.ravel()[len(panels) :]:
-        axes.axis("off")
     return figure
 
 
@@ -175,15 +180,11 @@ def _points(
             )  # fmt: skip
 
 
-def _classes_below(figure: Any, axes: Any, classes: int) -> None:
-    handles, labels = axes.get_legend_handles_labels()
+def _classes_below(figure: Any, grid: Sequence[Any], classes: int) -> None:
+    """Put one legend under all panels; the first panel that shows the most kinds of patients speaks for them."""
+    handles, labels = max((axes.get_legend_handles_labels() for axes in grid), key=lambda told: len(told[1]))
     if handles:
+        across = min(4, classes)
         figure.legend(
-            handles,
-            labels,
-            loc="outside lower left",
-            ncols=min(4, classes),
-            fontsize=6.5,
-            handletextpad=0.2,
-            markerscale=1.2,
+            handles, labels, loc="outside lower left", ncols=across, fontsize=6.5, handletextpad=0.2, markerscale=1.2
         )

@@ -84,6 +84,15 @@ def entitle(figure: Any, title: str) -> None:
     figure.suptitle(textwrap.fill(title, width), x=0.01, ha="left", fontsize=9, fontweight="bold")
 
 
+def panel_grid(figure: Any, count: int, across: int) -> list[Any]:
+    """Return so many axes, row by row, at most ``across`` in a row; what is left of the last row stays empty."""
+    columns = min(across, count)
+    grid = figure.subplots(-(-count // columns), columns, squeeze=False).ravel().tolist()
+    for axes in grid[count:]:
+        axes.axis("off")
+    return list(grid[:count])
+
+
 def save_figure(figure: Any, path: Path) -> None:
     """Write a figure as PNG.
 
