@@ -52,7 +52,7 @@ def build_patient_answering(
 
     settings = settings or read_settings()
     model = build_bag_model(folder, settings=settings)
-    name = encoder or find_encoder(model.encoder, settings)
+    name = encoder or find_encoder(model.encoder, settings, model.spec.encoder_name)
     embeds = (shared or shared_encoders(settings)).named(name)
     facts = model.spec.taxonomy
     return PatientAnswering(model, embeds, embeds.spec.crop_um or DEFAULT_UM, _diseases(facts) if facts else None)

@@ -37,8 +37,17 @@ class KnownEncoder:
         return encoder_digest(self.identity, self.spec)
 
 
-def find_encoder(digest: str, settings: Settings | None = None) -> str:
+def find_encoder(digest: str, settings: Settings | None = None, called: str = "") -> str:
     """Return the name or folder of the installed encoder whose embeddings have a digest.
+
+    Parameters
+    ----------
+    digest
+        As in ``core.embedding.encoder_digest``.
+    settings
+        Where pulled encoders lie; from the environment where None.
+    called
+        What the model calls it, for the message; "" where it does not say.
 
     Raises
     ------
@@ -49,9 +58,10 @@ def find_encoder(digest: str, settings: Settings | None = None) -> str:
     for encoder in known:
         if encoder.digest == digest:
             return encoder.name
+    wanted = f"{called} ({digest[:12]})" if called else digest[:12]
     there = ", ".join(f"{encoder.name} ({encoder.digest[:12]})" for encoder in known)
     raise CohortError(
-        f"the model of patients takes embeddings of the encoder {digest[:12]}, which is not on this machine; there are "
+        f"the model of patients takes embeddings of the encoder {wanted}, which is not on this machine; there are "
         f"{there}: pull it (hemascope models pull NAME), or name its folder with --patient-encoder"
     )
 
