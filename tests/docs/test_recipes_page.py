@@ -38,6 +38,7 @@ from hemascope.recipes import (
     SegmenterTrainingRecipe,
     load_recipe,
 )
+from hemascope.recipes.bags import AggregatorRecipe, BagTrainingRecipe, TaskRecipe
 
 PAGE = read("docs/recipes.md")
 MODELS: list[type[Recipe]] = [
@@ -62,7 +63,12 @@ MODELS: list[type[Recipe]] = [
     FineTuneRecipe,
     LeukemiaTrainingRecipe,
     FieldSource,
+    BagTrainingRecipe,
+    TaskRecipe,
+    AggregatorRecipe,
 ]
+HOMES = {Recipe.__module__, BagTrainingRecipe.__module__}
+"""Where the recipes are that this page describes; tables of diseases have a page of their own."""
 
 
 def shown(default: Any) -> str:
@@ -80,7 +86,7 @@ def test_every_key_stands_there_with_its_default(model: type[Recipe]) -> None:
 
 
 def leaves(kind: type[Recipe]) -> set[type[Recipe]]:
-    below = [sub for sub in kind.__subclasses__() if sub.__module__ == Recipe.__module__]
+    below = [sub for sub in kind.__subclasses__() if sub.__module__ in HOMES]
     return set().union(*map(leaves, below)) if below else {kind}
 
 
