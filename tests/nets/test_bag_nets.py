@@ -255,6 +255,16 @@ def test_pooling_of_packed_bags_is_that_of_each(sizes: list[int], seed: int) -> 
     assert torch.equal(with_token.first(longer), keys[0, :1].expand(len(sizes), -1))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_half_precision_answers_alike_and_its_shares_sum_to_one(kind: AggregatorName) -> None:
+    net, (cells, starts) = small(kind), packed([300, 5])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = net(cells, starts)
+    assert (half.logits.float() - net(cells, starts).logits).abs().max() < 0.05
+    for shares in half.attention.split([300, 5]):
+        torch.testing.assert_close(shares.float().sum(0), torch.ones(shares.shape[1]), atol=1e-4, rtol=0)
+
+
 def test_nothing_at_all_is_shared_evenly() -> None:
     assert OneBag().shares(torch.zeros(4, 1)).tolist() == [[0.25]] * 4
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Protocol, Self
 
 import torch
 from torch import Tensor
+
+_LEAST = 1e-18
+"""What is added to every amount so that their sum is never 0."""
 
 
 class Pooling(Protocol):
@@ -79,6 +81,7 @@ class PackedBags:
 
     def softmax(self, scores: Tensor) -> Tensor:
         """Return shares; each bag's greatest score is taken away first, so that no exponential overflows."""
+        scores = _single(scores)
         index = self._bag[:, None].expand_as(scores)
         least = scores.new_full((len(self._sizes), scores.shape[1]), -torch.inf)
         top = least.scatter_reduce(0, index, scores.detach(), "amax")
@@ -87,7 +90,7 @@ class PackedBags:
 
     def shares(self, amounts: Tensor) -> Tensor:
         """Return shares in proportion."""
-        raised = amounts + _least(amounts)
+        raised = _single(amounts) + _LEAST
         return raised / self._totals(raised)[self._bag]
 
     def weighted(self, shares: Tensor, values: Tensor) -> Tensor:
@@ -134,11 +137,11 @@ class OneBag:
 
     def softmax(self, scores: Tensor) -> Tensor:
         """Return shares."""
-        return torch.softmax(scores, dim=0)
+        return torch.softmax(_single(scores), dim=0)
 
     def shares(self, amounts: Tensor) -> Tensor:
         """Return shares in proportion."""
-        raised = amounts + _least(amounts)
+        raised = _single(amounts) + _LEAST
         return raised / raised.sum(dim=0, keepdim=True)
 
     def weighted(self, shares: Tensor, values: Tensor) -> Tensor:
@@ -166,7 +169,6 @@ class OneBag:
         return values[1:]
 
 
-def _least(amounts: Tensor) -> float:
-    """Return what is added to every amount so that their sum is never 0."""
-    tiny: float = torch.finfo(amounts.dtype).tiny
-    return math.sqrt(tiny)
+def _single(values: Tensor) -> Tensor:
+    """Return values in single precision or better: shares of many cells do not sum to 1 in half precision."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
