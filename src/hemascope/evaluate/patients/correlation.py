@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from hemascope.evaluate.estimate import Estimate
 from hemascope.stats.correlation import spearman_statistic
+from hemascope.stats.resample import RESAMPLES
 
 FEWEST = 3
 """Patients for a correlation: two points are always on a line."""
@@ -33,7 +34,7 @@ class Correlation:
     p_value: float | None
 
 
-def correlate(first: ArrayLike, second: ArrayLike, patients: ArrayLike) -> Correlation:
+def correlate(first: ArrayLike, second: ArrayLike, patients: ArrayLike, resamples: int = RESAMPLES) -> Correlation:
     """Return the rank correlation of two numbers of N patients.
 
     Parameters
@@ -42,6 +43,8 @@ def correlate(first: ArrayLike, second: ArrayLike, patients: ArrayLike) -> Corre
         N numbers, NaN where missing: the probability of a class, and a share of cells.
     patients
         N names.
+    resamples
+        Of the bootstrap.
 
     Raises
     ------
@@ -55,7 +58,7 @@ def correlate(first: ArrayLike, second: ArrayLike, patients: ArrayLike) -> Corre
     count = int(known.sum())
     if count < FEWEST:
         return Correlation(count, Estimate(None), None)
-    found = Estimate.resampled(names[known], spearman_statistic(x[known], y[known]))
+    found = Estimate.resampled(names[known], spearman_statistic(x[known], y[known]), resamples)
     return Correlation(count, found, p_value_of(found.value, count))
 
 

@@ -152,16 +152,17 @@ def compare_averages(
     names, first = macro_statistic(ours, auroc_statistic)
     _, second = macro_statistic(theirs, auroc_statistic)
 
-    def difference(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        return first(weights) - second(weights)
+    def both(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.stack([first(weights), second(weights)], axis=1)
 
-    drawn = bootstrap_distribution(names, difference, resamples, seed)
-    gap = _estimate(names, difference, drawn)
+    (plain,) = both(np.ones((1, len(names))))
+    drawn = bootstrap_distribution(names, both, resamples, seed)
+    gap = _estimate(plain[0] - plain[1], drawn[:, 0] - drawn[:, 1])
     return PairedComparison(
-        ours=_estimate(names, first, bootstrap_distribution(names, first, resamples, seed)),
-        theirs=_estimate(names, second, bootstrap_distribution(names, second, resamples, seed)),
+        ours=_estimate(plain[0], drawn[:, 0]),
+        theirs=_estimate(plain[1], drawn[:, 1]),
         difference=gap,
-        p_value=None if gap.value is None else bootstrap_p_value(drawn),
+        p_value=None if gap.value is None else bootstrap_p_value(drawn[:, 0] - drawn[:, 1]),
         patients=len(names),
     )
 
@@ -200,10 +201,9 @@ def _macro(questions: Sequence[BinaryQuestion], area: AreaOf, resamples: int) ->
     return Estimate.resampled(names, statistic, resamples)
 
 
-def _estimate(names: NDArray[np.str_], statistic: Statistic, drawn: NDArray[np.float64]) -> Estimate:
-    value = float(statistic(np.ones((1, len(names))))[0])
+def _estimate(value: float, drawn: NDArray[np.float64]) -> Estimate:
     limits = percentile_interval(drawn)
-    return Estimate(value, *limits) if np.isfinite(value) and limits is not None else Estimate(None)
+    return Estimate(float(value), *limits) if np.isfinite(value) and limits is not None else Estimate(None)
 
 
 def _check_paired(one: BinaryQuestion, other: BinaryQuestion) -> None:
