@@ -242,3 +242,50 @@ def test_however_a_patient_is_split_over_smears_the_bag_is_the_same(
     assert cohort.patients == tuple(f"P{patient}" for patient in range(len(sizes)))
     for place, values in enumerate(whole):
         np.testing.assert_array_equal(cohort.bags.cells(place), values)
+
+
+PIECES = [
+    "patient",
+    "path",
+    "split",
+    "excluded",
+    "path:x",
+    "a",
+    "P1",
+    "train",
+    '"',
+    "\r",
+    "\n",
+    "",
+    "nan",
+    "../a",
+    "\0",
+]
+TABLES = st.lists(st.lists(st.sampled_from(PIECES), max_size=4), max_size=5)
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.binary(max_size=60) | TABLES.map(lambda rows: "\n".join(["patient,path", *map(",".join, rows)]).encode()))
+def test_whatever_a_manifest_holds_the_error_names_it(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "study.csv"
+        path.write_bytes(data)
+        with pytest.raises(CohortError, match=r"study\.csv"):
+            open_cohort(path)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
+def test_a_table_cut_short_is_named(tmp_path: Path, share: float) -> None:
+    made = table(tmp_path, {f"P{number}.png": 40 for number in range(5)})
+    data = made.read_bytes()
+    made.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(CohortError, match=r"line 2: patient P1: .*embeddings\.h5ad"):
+        open_cohort(manifest(tmp_path, "patient,smear,path", f"P1,P1,{made.name}"))
+
+
+@pytest.mark.parametrize("name", ["X", "X/0.0", "obs"])
+def test_a_store_that_lacks_a_part_is_named(tmp_path: Path, name: str) -> None:
+    made = table(tmp_path, {"P1.png": 4}, table_format="zarr")
+    (made / name).rename(tmp_path / "gone")
+    with pytest.raises(CohortError, match=r"line 2: patient P1: .*embeddings\.zarr"):
+        open_cohort(manifest(tmp_path, "patient,smear,path", f"P1,P1,{made.name}"))

@@ -89,6 +89,7 @@ def test_an_excluded_smear_leaves_the_patient(tmp_path: Path) -> None:
         ("patient,path\nP1,\n", "line 2: patient P1 has no file"),
         ("patient,path,split\nP1,a,trian\n", "line 2: split 'trian' is none of train, val, test"),
         ('patient,path\nP1,"a\n', "not a UTF-8 CSV table"),
+        ("patient,path\nP1,a\0\n", "line 2: holds a zero byte"),
     ],
 )
 def test_malformed_manifests(tmp_path: Path, text: str, said: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ class FeatureShelf:
         """
         file = self._manifest.file(row, self._variant)
         where = self._manifest.where(row)
-        if not file.exists():
+        if not os.path.lexists(file):
             raise CohortError(f"{where}: {file} is not there; correct the path, which starts at the manifest's folder")
         try:
             cells = self._read(row, file)

@@ -21,6 +21,7 @@ TABLE_SUFFIXES = (".h5ad", ".zarr")
 """Endings, in lower case, of tables that may hold the cells of many smears."""
 
 _NEEDED = {".h5ad": ("anndata", "h5py"), ".zarr": ("anndata", "zarr")}
+_ZARR_3 = 3
 _NONE = np.empty(0, np.intp)
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, NotImplementedError)
 
@@ -75,6 +76,7 @@ class EmbeddingTable:
             raise InputError(
                 f"{path}: its X is {shape}, not one row of numbers a cell; write it again with hemascope embed"
             )
+        _check_chunks(path, self._values)
         self.ids: Sequence[str] = [str(name) for name in obs.index]
         self.dimension = int(shape[1])
         self.encoder = _encoder(uns)
@@ -149,7 +151,16 @@ def _open(path: Path, suffix: str) -> Any:
         return h5py.File(path, "r")
     import zarr
 
-    return zarr.open_group(path, mode="r")
+    # What a store says of its parts in one place may name parts that are gone; zarr 2 looks at the parts anyway.
+    plain: dict[str, Any] = {"use_consolidated": False} if int(zarr.__version__.split(".")[0]) >= _ZARR_3 else {}
+    return zarr.open_group(path, mode="r", **plain)
+
+
+def _check_chunks(path: Path, values: Any) -> None:
+    """Refuse a Zarr array that lacks chunks, which would be read as zeros; an array of HDF5 is whole."""
+    lacking = getattr(values, "nchunks", 0) - getattr(values, "nchunks_initialized", 0)
+    if lacking:
+        raise InputError(f"{path}: {lacking} of {values.nchunks} chunks of its X are gone; copy or write it again")
 
 
 def _read(element: Any) -> Any:

@@ -171,6 +171,8 @@ def _row(path: Path, line: int, header: list[str], texts: list[str]) -> SmearRow
     where = f"{path}, line {line}"
     if len(texts) != len(header):
         raise CohortError(f"{where}: has {len(texts)} columns where the first line has {len(header)}; correct the row")
+    if any("\0" in text for text in texts):
+        raise CohortError(f"{where}: holds a zero byte; save the table as UTF-8 text")
     cells = {name: text.strip() for name, text in zip(header, texts, strict=True)}
     if not cells["patient"]:
         raise CohortError(f"{where}: names no patient; fill in column 'patient'")
