@@ -114,6 +114,18 @@ def test_the_variance_is_that_of_drawn_cohorts() -> None:
     assert np.mean(covered) == pytest.approx(0.95, abs=0.025)
 
 
+def test_with_few_positives_the_plain_interval_is_too_narrow() -> None:
+    generator = np.random.default_rng(5)
+    positive = np.repeat([True, False], [15, 129])
+    held = {True: [], False: []}
+    for _ in range(400):
+        values = generator.normal(size=144) + 2.3262 * positive  # a true area of 0.95
+        for logit, answers in held.items():
+            _, low, high = delong_interval(values, positive, logit=logit) or (1.0, 0.0, 1.0)
+            answers.append(low <= 0.95 <= high)
+    assert np.mean(held[False]) < 0.87 < np.mean(held[True])
+
+
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="K x N"):
         delong_covariance([[1, np.nan]], [True, False])
