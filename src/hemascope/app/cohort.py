@@ -149,13 +149,23 @@ class _Packing:
     def packed(self, encoder: str) -> BagSet:
         """Return everything that was taken."""
         starts = np.concatenate([[0], np.cumsum(self._sizes)]).astype(np.intp)
+        total = int(starts[-1])
+        shape = (total, self._bytes // (4 * total))
         if self._file is None:
-            values = np.concatenate(self._held)
+            values = self._joined(shape)
         else:
             self._file.flush()
-            width = self._bytes // (4 * int(starts[-1]))
-            values = np.memmap(self._file, np.float32, mode="r", shape=(int(starts[-1]), width))
+            values = np.memmap(self._file, np.float32, mode="r", shape=shape)
         return BagSet(tuple(self._patients), values, starts, encoder, self._ids)
+
+    def _joined(self, shape: tuple[int, int]) -> NDArray[np.float32]:
+        """Return what is held under each other, letting go of each part as it is copied."""
+        values, end = np.empty(shape, np.float32), shape[0]
+        while self._held:
+            part = self._held.pop()
+            values[end - len(part) : end] = part
+            end -= len(part)
+        return values
 
     def _spill(self) -> None:
         if self._file is None:
