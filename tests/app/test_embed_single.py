@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hemascope.app.embed_crops import LabeledCrops
 from hemascope.app.embed_request import EmbedRequest, request_images
 from hemascope.app.embed_single_cells import SingleCells
 from hemascope.core.cell import CellCrop
 from hemascope.core.embedding import EncoderSpec
 from hemascope.core.errors import DataSetError, InputError, OutlineError
 from hemascope.core.report import FailedInput
+from hemascope.data.catalog import open_crops
 from hemascope.sources.discover import discover
 from hemascope.sources.raster import RasterReader
 
@@ -96,3 +98,22 @@ def test_options_that_contradict_each_other(tmp_path: Path) -> None:
             SPEC,
             unused,  # type: ignore[arg-type]
         )
+
+
+@pytest.mark.data
+def test_at_the_scale_of_a_public_set_crops_are_those_of_the_set(public_data: Path) -> None:
+    records = open_crops("pbc_acevedo_128", public_data, "test")[:3]
+    theirs = LabeledCrops(records, 64, 20.0)
+    for record, group in zip(records, ([one] for some in theirs.groups() for one in some), strict=True):
+        (known,) = group
+        assert not isinstance(known, FailedInput)
+        (expected,) = known.crop().crops
+        side = Image.open(record.path).width
+        (found,) = crops_at(record.path, 64, record.width_um / side)
+        np.testing.assert_array_equal(found.pixels, expected.pixels)
+
+
+def crops_at(path: Path, side: int, mpp: float) -> list[CellCrop]:
+    ((one,),) = SingleCells(RasterReader(), discover([path]), side, 20.0, mpp).groups()
+    assert not isinstance(one, FailedInput)
+    return list(one.crop().crops)
