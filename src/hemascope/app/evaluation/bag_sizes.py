@@ -34,7 +34,7 @@ def judge_bag_sizes(run: Evaluated) -> Findings | None:
     if not tasks:
         return None
     labels = {task.name: size_against_label(run.judged, task.name) for task in tasks}
-    sure = {task.name: size_against_confidence(run.judged, task.name) for task in tasks}
+    sure = {task.name: size_against_confidence(run.judged, task.name, run.resamples) for task in tasks}
     figures = {
         task.name: {
             "labels": {one.question: _label_figures(one) for one in labels[task.name]},

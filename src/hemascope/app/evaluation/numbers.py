@@ -28,7 +28,7 @@ def judge_number(run: Evaluated, task: BagTask) -> Findings | None:
     answers = number_answers(run.judged, task.name)
     if len(answers) < FEWEST:
         return None
-    scores = score_number(answers)
+    scores = score_number(answers, run.resamples)
     found = {name: getattr(scores, name) for name in _FIGURES}
     figures = {
         "patients": len(answers),

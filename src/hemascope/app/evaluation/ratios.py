@@ -72,7 +72,7 @@ def _pair(run: Evaluated, task: BagTask, output: str, ratio: str) -> _Pair | Non
     probability = run.judged.probabilities[task.name][:, task.outputs.index(output)]
     measured = np.asarray(run.judged.covariates[ratio], np.float64)
     rows = np.flatnonzero(np.isfinite(probability) & np.isfinite(measured))
-    found = correlate(probability, measured, run.judged.patients)
+    found = correlate(probability, measured, run.judged.patients, run.resamples)
     return None if found.spearman.value is None else _Pair(task, output, ratio, rows, found)
 
 

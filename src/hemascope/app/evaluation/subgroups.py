@@ -87,9 +87,9 @@ def _of_task(run: Evaluated, task: BagTask, columns: Columns) -> tuple[_Asked, S
     name = run.shown(task.name)
     if task.kind is TaskKind.NUMBER:
         numbers = number_answers(run.judged, task.name)
-        error = score_number(numbers).mean_absolute_error
+        error = score_number(numbers, run.resamples).mean_absolute_error
         overall = {task.name: (error, len(numbers), None)}
-        return _Asked(task.name, name, task.unit, overall), subgroups_of_number(numbers, columns)
+        return _Asked(task.name, name, task.unit, overall), subgroups_of_number(numbers, columns, run.resamples)
     if task.kind is TaskKind.CLASSES:
         answers = class_answers(run.judged, task.name)
         accuracy = score_classes(answers, resamples=1).overall["accuracy"]
@@ -103,7 +103,7 @@ def _of_task(run: Evaluated, task: BagTask, columns: Columns) -> tuple[_Asked, S
     areas: dict[str, _Figure] = {q.name: (delong_estimate(q), len(q), q.positives) for q in questions}
     if len(questions) > 1:
         areas[AVERAGE] = (macro_auroc(questions, run.resamples), len(run.judged), None)
-    return _Asked(task.name, name, "", areas), subgroups_of_questions(questions, columns, thresholds)
+    return _Asked(task.name, name, "", areas), subgroups_of_questions(questions, columns, thresholds, run.resamples)
 
 
 def _of_malignancy(run: Evaluated, columns: Columns) -> tuple[_Asked, Subgroups] | None:

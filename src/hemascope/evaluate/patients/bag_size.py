@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from hemascope.core.bag_task import TaskKind
 from hemascope.evaluate.patients.answers import PatientAnswers
 from hemascope.evaluate.patients.correlation import Correlation, correlate
+from hemascope.stats.resample import RESAMPLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def sizes_between(question: str, cells: ArrayLike, groups: ArrayLike, names: Seq
     )
 
 
-def size_against_confidence(answers: PatientAnswers, task: str) -> Correlation:
+def size_against_confidence(answers: PatientAnswers, task: str, resamples: int = RESAMPLES) -> Correlation:
     """Return the rank correlation of bag size and confidence: the probability told of what is true.
 
     For markers it is the mean over those known of a patient, of the probability that each is there where it is, and
@@ -122,7 +123,7 @@ def size_against_confidence(answers: PatientAnswers, task: str) -> Correlation:
     ValueError
         If the task is a number.
     """
-    return correlate(answers.cells, confidence_in_truth(answers, task), answers.patients)
+    return correlate(answers.cells, confidence_in_truth(answers, task), answers.patients, resamples)
 
 
 def confidence_in_truth(answers: PatientAnswers, task: str) -> NDArray[np.float64]:

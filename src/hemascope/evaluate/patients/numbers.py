@@ -11,7 +11,7 @@ from hemascope.evaluate.estimate import Estimate
 from hemascope.evaluate.patients.answers import PatientAnswers
 from hemascope.evaluate.patients.correlation import FEWEST, p_value_of
 from hemascope.stats.correlation import pearson_statistic
-from hemascope.stats.resample import ratio_of_sums
+from hemascope.stats.resample import RESAMPLES, ratio_of_sums
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,20 +81,24 @@ def number_answers(answers: PatientAnswers, task: str) -> NumberAnswers:
     return NumberAnswers(task, asked.unit, rows, names, answers.numbers[task][rows], answers.truth_of(task)[rows])
 
 
-def score_number(answers: NumberAnswers) -> NumberScores:
+def score_number(answers: NumberAnswers, resamples: int = RESAMPLES) -> NumberScores:
     """Return the figures of a number; each is undefined where there is nothing to compute it from."""
     told, truth = answers.told, answers.truth
     error = told - truth
     distance_of_mean = np.abs(truth - truth.mean()) if len(answers) else error
     enough, one_each = len(answers) >= FEWEST, np.ones(len(answers))
-    pearson = Estimate.resampled(answers.patients, pearson_statistic(told, truth)) if enough else Estimate(None)
+    pearson = (
+        Estimate.resampled(answers.patients, pearson_statistic(told, truth), resamples) if enough else Estimate(None)
+    )
     return NumberScores(
         name=answers.name,
         unit=answers.unit,
         patients=len(answers),
         pearson=pearson,
         p_value=p_value_of(pearson.value, len(answers)),
-        mean_absolute_error=Estimate.resampled(answers.patients, ratio_of_sums(np.abs(error), one_each)),
-        bias=Estimate.resampled(answers.patients, ratio_of_sums(error, one_each)),
-        mean_absolute_error_of_mean=Estimate.resampled(answers.patients, ratio_of_sums(distance_of_mean, one_each)),
+        mean_absolute_error=Estimate.resampled(answers.patients, ratio_of_sums(np.abs(error), one_each), resamples),
+        bias=Estimate.resampled(answers.patients, ratio_of_sums(error, one_each), resamples),
+        mean_absolute_error_of_mean=Estimate.resampled(
+            answers.patients, ratio_of_sums(distance_of_mean, one_each), resamples
+        ),
     )

@@ -19,7 +19,7 @@ from hemascope.stats.delong import delong_covariance
 from hemascope.stats.heterogeneity import cochran_q
 from hemascope.stats.holm import holm
 from hemascope.stats.ranking import auroc_statistic
-from hemascope.stats.resample import bootstrap_distribution, percentile_interval, ratio_of_sums
+from hemascope.stats.resample import RESAMPLES, bootstrap_distribution, percentile_interval, ratio_of_sums
 
 FEWEST = 5
 """Patients of each kind that a group needs to take part in a test."""
@@ -111,7 +111,10 @@ class Subgroups:
 
 
 def subgroups_of_questions(
-    questions: Sequence[BinaryQuestion], columns: Columns, thresholds: Mapping[str, float | None] | None = None
+    questions: Sequence[BinaryQuestion],
+    columns: Columns,
+    thresholds: Mapping[str, float | None] | None = None,
+    resamples: int = RESAMPLES,
 ) -> Subgroups:
     r"""Return areas under the ROC curve by group, of each question and of their average.
 
@@ -127,6 +130,8 @@ def subgroups_of_questions(
         Name to P names of groups, "" where unknown.
     thresholds
         Question to the threshold of its figures yes and no, chosen on other patients.
+    resamples
+        Of the bootstrap of the average.
     """
     levels = thresholds or {}
     found = Subgroups((), ())
@@ -135,7 +140,7 @@ def subgroups_of_questions(
         for question in questions:
             found += _of_question(question, column, groups, names, levels.get(question.name))
         if len(questions) > 1:
-            found += _of_average(questions, column, groups, names)
+            found += _of_average(questions, column, groups, names, resamples)
     return found
 
 
@@ -159,7 +164,7 @@ def subgroups_of_classes(task: str, answers: ClassAnswers, columns: Columns) -> 
     return found
 
 
-def subgroups_of_number(answers: NumberAnswers, columns: Columns) -> Subgroups:
+def subgroups_of_number(answers: NumberAnswers, columns: Columns, resamples: int = RESAMPLES) -> Subgroups:
     """Return the mean absolute error by group; the test is that of Kruskal and Wallis on absolute errors."""
     from scipy.stats import kruskal
 
@@ -170,7 +175,7 @@ def subgroups_of_number(answers: NumberAnswers, columns: Columns) -> Subgroups:
         for name in ordered_groups(groups):
             inside = groups[answers.rows] == name
             part, patients = error[inside], answers.patients[inside]
-            value = Estimate.resampled(patients, ratio_of_sums(part, np.ones(len(part))))
+            value = Estimate.resampled(patients, ratio_of_sums(part, np.ones(len(part))), resamples)
             rows.append(SubgroupRow(answers.name, column, name, len(part), None, "mean_absolute_error", value))
             if len(part) >= FEWEST:
                 tested[name] = part
@@ -197,7 +202,7 @@ def _of_question(
 
 
 def _of_average(
-    questions: Sequence[BinaryQuestion], column: str, groups: NDArray[np.str_], names: Sequence[str]
+    questions: Sequence[BinaryQuestion], column: str, groups: NDArray[np.str_], names: Sequence[str], resamples: int
 ) -> Subgroups:
     rows, areas = [], {}
     for name in names:
@@ -206,7 +211,7 @@ def _of_average(
         value = Estimate(None)
         if all(part.positives and part.negatives for part in parts):
             patients, statistic = macro_statistic(parts, auroc_statistic)
-            drawn = bootstrap_distribution(patients, statistic)
+            drawn = bootstrap_distribution(patients, statistic, resamples)
             mean = float(statistic(np.ones((1, len(patients))))[0])
             value = Estimate(mean, *(percentile_interval(drawn) or (None, None)))
             enough = all(min(part.positives, part.negatives) >= FEWEST for part in parts)
