@@ -176,8 +176,21 @@ def test_the_likeliest_class_stands_first_and_alone_is_marked() -> None:
     assert view.tasks[2].sentence == "9.5 g/dL; members say 9.0 to 10.0 g/dL."
     assert view.malignancy is not None
     assert "reaches the threshold of 0.40" in view.malignancy.sentence
-    assert view.cells[5].anchor == "c0-5"
-    assert float(view.cells[0].times) == pytest.approx(40 * (1 - np.exp(-1)), abs=0.1)
+    assert [(cell.anchor, cell.share, cell.times) for cell in view.cells] == [
+        ("c0-0", "63%", "25"),
+        ("c0-1", "23%", "9.3"),
+        ("c0-2", "8.6%", "3.4"),
+        ("c0-3", "3.1%", "1.3"),
+    ]
+
+
+@pytest.mark.parametrize(("cells", "share"), [(40, "2.5%"), (500, "0.20%"), (30_000, "<0.01%")])
+def test_even_attention_is_shown_as_such(cells: int, share: str) -> None:
+    many = tuple(BagCell(f"a#{n}", "a", n, "lymphocyte") for n in range(cells))
+    found = compute_patient(ASKED, many, prediction(cells, attention=np.full((cells, 1), 1 / cells)))
+    view = view_patient(found, {"a": 0})
+    assert {(cell.share, cell.times) for cell in view.cells} == {(share, "1.0")}
+    assert len(view.cells) == MOST_ATTENDED
 
 
 def test_no_class_is_marked_where_there_is_no_answer() -> None:
@@ -193,12 +206,13 @@ def test_the_section_is_marked_and_closed(tmp_path: Path, fields: list[FieldResu
     assert "research use only, not for diagnosis" in before
     assert WHY_CLOSED.replace("'", "&#39;") in before
     assert '<details class="patient">' in before
-    assert "asked about 11 nucleated cells of 2 fields as one patient" in before
+    asked = "was asked about 11 nucleated cells of 2 fields, taken as one patient."
+    assert f"The model patients 3 (2 networks together) {asked}" in before
     assert PATIENT_USE.replace("'", "&#39;") in inside
     assert ATTENTION_LIMITS in inside
     assert "Healthy &amp; well" in inside
     assert "Acute leukemia, MPN" in inside
-    assert inside.count("data:image/webp") == 11
+    assert inside.count("data:image/webp") == 3
     assert '<a href="#patient">' in text
 
 

@@ -29,6 +29,10 @@ SPREAD = (
 """What bars and lines are."""
 
 
+LEAST_SHOWN = 0.5
+"""Cells with less than this many times an even share are not shown: where few weigh, the others say nothing."""
+
+
 class AnswerRow(NamedTuple):
     """One class, marker or number; the first of classes is the likeliest."""
 
@@ -50,13 +54,13 @@ class TaskView(NamedTuple):
 
 
 class CellView(NamedTuple):
-    """A cell with much attention; ``times`` is how much more than an even share."""
+    """A cell with much attention: its share in percent, and how many times an even share that is, in words."""
 
     anchor: str
     name: str
     label: str
     picture: bytes
-    share: float
+    share: str
     times: str
     cell_id: str
 
@@ -97,7 +101,9 @@ def view_patient(found: PatientFindings, numbers: Mapping[str, int]) -> PatientV
         tuple(_task(answer) for answer in found.answers),
         _malignancy(found),
         found.attended,
-        tuple(_cell(cell, found.cells, numbers) for cell in found.most_attended),
+        tuple(
+            _cell(cell, found.cells, numbers) for cell in found.most_attended if cell.share * found.cells >= LEAST_SHOWN
+        ),
         tuple(
             TypeView(_name(kind.label), kind.label, kind.cells, 100 * kind.cells / found.cells, 100 * kind.share)
             for kind in found.by_type
@@ -109,12 +115,14 @@ def _asked(found: PatientFindings) -> str:
     """Return what was asked of how many cells, in a sentence that gives no answer away."""
     cells = "1 nucleated cell" if found.cells == 1 else f"{found.cells:,} nucleated cells"
     fields = "1 field" if found.fields == 1 else f"{found.fields:,} fields"
-    members = {0: "", 1: ", one network"}.get(found.members, f", {found.members} networks together")
-    return f"{found.model.name} {found.model.version}{members}, asked about {cells} of {fields} as one patient"
+    members = {0: "", 1: " (one network)"}.get(found.members, f" ({found.members} networks together)")
+    model = f"{found.model.name} {found.model.version}{members}"
+    return f"The model {model} was asked about {cells} of {fields}, taken as one patient."
 
 
 def _task(answer: TaskAnswer) -> TaskView:
-    title = answer.task.replace("_", " ").capitalize()
+    title = answer.task.replace("_", " ")
+    title = title[:1].upper() + title[1:]
     if answer.number is not None:
         said = answer.number
         unit = f" {said.unit}" if said.unit else ""
@@ -142,10 +150,22 @@ def _malignancy(found: PatientFindings) -> TaskView | None:
 
 def _cell(cell: AttendedCell, cells: int, numbers: Mapping[str, int]) -> CellView:
     anchor = f"c{numbers[cell.field_id]}-{cell.place}" if cell.field_id in numbers else ""
-    share = 100 * cell.share
     return CellView(
-        anchor, _name(cell.label), cell.label, cell.picture, share, number(cell.share * cells), cell.cell_id
+        anchor,
+        _name(cell.label),
+        cell.label,
+        cell.picture,
+        _percent(cell.share),
+        f"{cell.share * cells:.{0 if cell.share * cells >= 10 else 1}f}",
+        cell.cell_id,
     )
+
+
+def _percent(share: float) -> str:
+    """Return a share with as many digits as many cells need: 63%, 6.3%, 0.20%."""
+    percent = 100 * share
+    digits = 0 if percent >= 10 else 1 if percent >= 1 else 2
+    return f"{percent:.{digits}f}%" if percent >= 0.005 else "<0.01%"
 
 
 def _name(label: str) -> str:
