@@ -8,6 +8,7 @@ from hemascope.app.bench_shortcuts import shortcut_tables
 from hemascope.app.conformal_tables import conformal_tables
 from hemascope.app.counterfactual_tables import counterfactual_tables
 from hemascope.app.leukemia_table import leukemia_tables
+from hemascope.app.malaria_table import malaria_tables
 from hemascope.app.plain_table import NONE, Document, Figures, PlainTable
 from hemascope.app.protocol_tables import PROTOCOL_TABLES
 from hemascope.app.synthetic_tables import synthetic_tables
@@ -335,6 +336,7 @@ _TABLES: Mapping[str, Callable[[Document], tuple[PlainTable, ...]]] = {
     "report": _report,
     **PROTOCOL_TABLES,
     "leukemia": leukemia_tables,
+    "malaria": malaria_tables,
     "conformal": conformal_tables,
     "synthetic": synthetic_tables,
     "counterfactuals": counterfactual_tables,

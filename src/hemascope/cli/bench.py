@@ -23,8 +23,8 @@ def bench(
         typer.Argument(
             metavar="NAME",
             help="detection, segmentation, classification, redcells, conformal, attributes, "
-            "fewshot, transfer, generative, blasts, leukemia, encoders, diffusion-cost, synthetic, counterfactuals, "
-            "shortcuts, speed or report.",
+            "fewshot, transfer, generative, blasts, leukemia, malaria, encoders, diffusion-cost, synthetic, "
+            "counterfactuals, shortcuts, speed or report.",
         ),
     ],
     data: Annotated[
@@ -70,7 +70,8 @@ def bench(
         typer.Option("--encoder", metavar="NAME", help="An encoder by name or folder; may be given again (of cells)."),
     ] = None,
     recipe: Annotated[
-        Path | None, typer.Option("--recipe", metavar="FILE", help="Recipe of a benchmark that trains (leukemia).")
+        Path | None,
+        typer.Option("--recipe", metavar="FILE", help="Recipe of a benchmark that trains (leukemia, malaria)."),
     ] = None,
     runs: Annotated[
         Path | None,
