@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemascope.bags.abstention import confidence
-from hemascope.bags.calibration import fit_task_temperature, mean_probabilities
+from hemascope.bags.calibration import fit_task_temperature, member_probabilities
+from hemascope.bags.hierarchy import hierarchy_of
 from hemascope.bags.recommendation import ThresholdRule, choose_threshold
 from hemascope.bags.taxonomy import malignancy
 from hemascope.core.bag_task import BagTask, TaskKind, output_slices, truth_slices
@@ -77,7 +78,7 @@ def fit_calibration(
         for task in tasks
         if task.kind is not TaskKind.NUMBER
     }
-    told = probabilities_of(tasks, outputs, temperatures)
+    told = probabilities_of(tasks, outputs, temperatures, taxonomy)
     thresholds = {
         task.name: _marker_thresholds(task, told[task.name], truth[:, columns[task.name]])
         for task in tasks
@@ -92,15 +93,25 @@ def fit_calibration(
 
 
 def probabilities_of(
-    tasks: Sequence[BagTask], outputs: Outputs, temperatures: Mapping[str, float]
+    tasks: Sequence[BagTask],
+    outputs: Outputs,
+    temperatures: Mapping[str, float],
+    taxonomy: DiseaseTaxonomy | None = None,
 ) -> dict[str, NDArray[np.float64]]:
-    """Return task of classes or markers to P x K probabilities, the mean over members, for S x P x O outputs."""
+    """Return task of classes or markers to P x K probabilities, the mean over members, for S x P x O outputs.
+
+    Where a table ties a task of fine classes to one of coarse classes, they agree in every member, and so in the mean.
+    """
     places = output_slices(tasks)
-    return {
-        task.name: mean_probabilities(task, outputs[..., places[task.name]], temperatures[task.name])
+    members = {
+        task.name: member_probabilities(task, outputs[..., places[task.name]], temperatures[task.name])
         for task in tasks
         if task.kind is not TaskKind.NUMBER
     }
+    hierarchy = hierarchy_of(tasks, taxonomy.parents) if taxonomy else None
+    if hierarchy is not None:
+        members = hierarchy.agreed(members)
+    return {name: told.mean(axis=0) for name, told in members.items()}
 
 
 def numbers_of(tasks: Sequence[BagTask], outputs: Outputs) -> dict[str, NDArray[np.float64]]:
@@ -136,7 +147,7 @@ def cross_fitted(
         mine = folds == fold
         others = mine if mine.all() else ~mine
         given[int(fold)] = fit_calibration(tasks, outputs[:, others], truth[others], taxonomy)
-        for name, part in probabilities_of(tasks, outputs[:, mine], given[int(fold)].temperatures).items():
+        for name, part in probabilities_of(tasks, outputs[:, mine], given[int(fold)].temperatures, taxonomy).items():
             told[name][mine] = part
     return told, given
 

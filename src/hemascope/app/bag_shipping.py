@@ -12,6 +12,7 @@ import numpy as np
 from hemascope.app.bag_calibration import BagCalibration
 from hemascope.app.bag_cohort import TrainingCohort
 from hemascope.app.bag_run import INPUTS_FILE
+from hemascope.bags.hierarchy import hierarchy_of
 from hemascope.bags.model_spec import (
     BagModelSpec,
     CellsSeen,
@@ -122,6 +123,7 @@ def _taxonomy_facts(opened: TrainingCohort, calibration: BagCalibration) -> Taxo
         task=task,
         malignant=table.malignant,
         threshold=calibration.malignancy,
+        parents=table.parents if hierarchy_of(opened.tasks, table.parents) else {},
     )
 
 

@@ -114,7 +114,7 @@ def _answer(
         answer = told_by(members, tasks, bags, asked)
         rows.append(asked)
         splits += [split] * len(asked)
-        probabilities.append(probabilities_of(tasks, answer.outputs, calibration.temperatures))
+        probabilities.append(probabilities_of(tasks, answer.outputs, calibration.temperatures, opened.taxonomy))
         numbers.append(numbers_of(tasks, answer.outputs))
         embeddings.append(answer.embedding)
     every = np.concatenate(rows)

@@ -32,10 +32,14 @@ def mean_probabilities(task: BagTask, logits: NDArray[np.floating], temperature:
     numpy.ndarray
         P x K; of classes each row sums to 1.
     """
-    scaled = np.asarray(logits, np.float64) / temperature
-    told = np.exp(log_softmax(scaled)) if task.kind is TaskKind.CLASSES else _sigmoid(scaled)
-    mean: NDArray[np.float64] = told.mean(axis=0)
+    mean: NDArray[np.float64] = member_probabilities(task, logits, temperature).mean(axis=0)
     return mean
+
+
+def member_probabilities(task: BagTask, logits: NDArray[np.floating], temperature: float = 1.0) -> NDArray[np.float64]:
+    """Return M x P x K probabilities of each member; parameters as in ``mean_probabilities``."""
+    scaled = np.asarray(logits, np.float64) / temperature
+    return np.asarray(np.exp(log_softmax(scaled)) if task.kind is TaskKind.CLASSES else _sigmoid(scaled))
 
 
 def fit_task_temperature(task: BagTask, logits: NDArray[np.floating], truth: NDArray[np.float64]) -> float:

@@ -32,6 +32,7 @@ class BagEnsemble:
         self._spec = spec
         self._tasks = spec.bag_tasks
         self._slices = output_slices(self._tasks)
+        self._hierarchy = spec.hierarchy
 
     @property
     def identity(self) -> ModelIdentity:
@@ -56,7 +57,8 @@ class BagEnsemble:
     def predict(self, bag: Bag) -> BagPrediction:
         """Return the answer for one bag.
 
-        Probabilities and numbers are given where a task is abstained from too, beside the reason.
+        Probabilities and numbers are given where a task is abstained from too, beside the reason. Fine classes agree
+        with coarse ones in every member, and so in their mean.
 
         Raises
         ------
@@ -68,6 +70,8 @@ class BagEnsemble:
         self._check(bag)
         logits, attention, embedding = self._ask(bag.values)
         members = {task.name: self._told(task, logits[:, self._slices[task.name]]) for task in self._spec.tasks}
+        if self._hierarchy is not None:
+            members = self._hierarchy.agreed(members)
         means = {name: told.mean(axis=0) for name, told in members.items()}
         numbers = {task.name for task in self._tasks if task.kind is TaskKind.NUMBER}
         probabilities = {name: mean for name, mean in means.items() if name not in numbers}

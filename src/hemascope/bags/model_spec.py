@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from hemascope.bags.hierarchy import Hierarchy, hierarchy_of
 from hemascope.core.bag_task import BagTask, TaskKind
 from hemascope.core.errors import WeightsError
 
@@ -100,6 +101,8 @@ class TaxonomyFacts(_Part):
         Classes whose probabilities sum to that of malignancy.
     threshold
         Of that sum, from which on a marrow is recommended; None where none was chosen.
+    parents
+        Fine class to coarse class, where the model answers with fine classes too and the two agree; empty else.
     """
 
     name: str
@@ -108,6 +111,7 @@ class TaxonomyFacts(_Part):
     task: str
     malignant: tuple[str, ...]
     threshold: Probability | None = None
+    parents: dict[str, str] = {}
 
 
 class BagModelSpec(_Part):
@@ -162,12 +166,19 @@ class BagModelSpec(_Part):
             strangers = set(self.taxonomy.malignant) - set(classes.get(self.taxonomy.task, ()))
             if self.taxonomy.task not in classes or strangers:
                 raise ValueError(f"task {self.taxonomy.task} has no classes {', '.join(sorted(strangers))}")
+            if self.taxonomy.parents and self.hierarchy is None:
+                raise ValueError("parents are named, but no two tasks of fine and of coarse classes")
         return self
 
     @property
     def bag_tasks(self) -> tuple[BagTask, ...]:
         """The tasks as core knows them."""
         return tuple(task.task for task in self.tasks)
+
+    @property
+    def hierarchy(self) -> Hierarchy | None:
+        """The tasks of fine and of coarse classes that are made to agree; None where there are none."""
+        return hierarchy_of(self.bag_tasks, self.taxonomy.parents) if self.taxonomy else None
 
     @property
     def outputs(self) -> int:

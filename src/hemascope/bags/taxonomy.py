@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hemascope.bags.hierarchy import fine_within
 from hemascope.core.disease_taxonomy import DiseaseTaxonomy
 from hemascope.core.errors import RecipeError
 from hemascope.recipes import load_recipe
@@ -86,12 +87,7 @@ def agree(
     _check(fine, taxonomy.fine, "fine classes")
     if len(coarse) != len(fine):
         raise ValueError(f"{len(coarse)} rows of coarse classes do not fit {len(fine)} of fine ones")
-    belongs = _membership(taxonomy)
-    within = fine @ belongs
-    even = (belongs / belongs.sum(axis=0)).sum(axis=1)
-    total = within @ belongs.T
-    share = np.divide(fine, total, out=np.broadcast_to(even, fine.shape).copy(), where=total > 0)
-    return coarse, (coarse @ belongs.T) * share
+    return coarse, fine_within(coarse, fine, _membership(taxonomy))
 
 
 def malignancy(coarse: NDArray[np.float64], taxonomy: DiseaseTaxonomy) -> NDArray[np.float64]:

@@ -161,6 +161,11 @@ class DiseaseTaxonomy:
         return tuple(c.name for c in self.coarse_classes if c.acute)
 
     @property
+    def parents(self) -> dict[str, str]:
+        """Fine class to coarse class."""
+        return {f.name: f.coarse for f in self.fine_classes}
+
+    @property
     def titles(self) -> dict[str, str]:
         """Coarse class to how people write it."""
         return {c.name: c.title for c in self.coarse_classes}
