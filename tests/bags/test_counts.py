@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hemascope.bags.counts import COUNTS_ENCODER, count_bags, count_columns
+from hemascope.bags.counts import COUNTS_ENCODER, count_bags, count_cohort, count_columns
+from hemascope.core.bag import BagSet
+from hemascope.core.cohort import Cohort
+from hemascope.core.errors import CohortError
 from hemascope.core.patient import PatientFacts
 
 TYPES = ("blast", "lymphocyte")
@@ -37,6 +40,28 @@ def test_a_bag_has_one_row_and_names_what_made_it() -> None:
     assert bags.values.dtype == np.float32
     assert bags.encoder == f"{COUNTS_ENCODER} (blast, lymphocyte)"
     assert len(count_bags([], {}, TYPES)) == 0
+
+
+def cohort_of(*covariates: dict[str, str | float]) -> Cohort:
+    facts = tuple(PatientFacts(f"p{place}", covariates=known) for place, known in enumerate(covariates))
+    cells = np.ones((len(facts), 8), np.float32)
+    return Cohort("c", facts, BagSet(tuple(f.patient for f in facts), cells, np.arange(len(facts) + 1), "images"))
+
+
+def test_a_cohort_of_images_becomes_one_of_counts() -> None:
+    counted = count_cohort(cohort_of({"count:blast": 3.0, "count:lymphocyte": 1.0, "age": 50.0}, {"stage": "2"}))
+    assert counted.patients == ("p0", "p1")
+    assert counted.bags.dimension == 7
+    assert counted.bags.values[0].tolist() == [0.75, 0.25, 0, 0.5, 0, 0.5, 1]
+    assert counted.bags.values[1].tolist() == [0, 0, 1, 0, 1, 0.5, 1]
+
+
+def test_a_cohort_without_counts_or_with_wrong_ones_is_refused() -> None:
+    with pytest.raises(CohortError, match="no column of the manifest begins with 'count:'"):
+        count_cohort(cohort_of({"age": 50.0}))
+    for wrong in ("many", -1.0):
+        with pytest.raises(CohortError, match=f"patient p0: '{wrong}' in column 'count:blast'"):
+            count_cohort(cohort_of({"count:blast": wrong}))
 
 
 @pytest.mark.parametrize("count", [-1.0, float("nan"), float("inf")])

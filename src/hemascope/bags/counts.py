@@ -3,20 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hemascope.core.bag import BagSet
+from hemascope.core.cohort import Cohort
+from hemascope.core.errors import CohortError
 from hemascope.core.patient import Fact, PatientFacts
 
 COUNTS_ENCODER = "differential counts, age, sex"
 """``Bag.encoder`` of such bags, with the names of their columns behind it."""
 
+COUNT_COLUMN = "count:"
+"""How a manifest's columns of counts begin: ``count:blast``."""
+
 AGE_UNIT = 100.0
 """Years that count as 1, so that ages are of the size of shares."""
 
 _FEMALE, _MALE = ("f", "female", "w"), ("m", "male")
+
+
+def count_cohort(cohort: Cohort) -> Cohort:
+    """Return the same patients as bags of counts, from columns ``count:TYPE`` of the manifest, ``age`` and ``sex``.
+
+    Their embedded cells are left aside: what a model learns from these bags, it learns without images.
+
+    Raises
+    ------
+    CohortError
+        If no column begins so, or a count is no number of 0 or more.
+    """
+    columns = sorted({name for facts in cohort.facts for name in facts.covariates if name.startswith(COUNT_COLUMN)})
+    if not columns:
+        raise CohortError(
+            f"cohort {cohort.name}: no column of the manifest begins with '{COUNT_COLUMN}'; add one a cell type, such as "
+            f"{COUNT_COLUMN}blast"
+        )
+    counts = {
+        facts.patient: {
+            name.removeprefix(COUNT_COLUMN): _count(facts.patient, name, facts.covariates[name])
+            for name in columns
+            if name in facts.covariates
+        }
+        for facts in cohort.facts
+    }
+    bags = count_bags(cohort.facts, counts, [name.removeprefix(COUNT_COLUMN) for name in columns])
+    return replace(cohort, bags=bags)
 
 
 def count_bags(
@@ -36,7 +70,8 @@ def count_bags(
     Returns
     -------
     Rows of the shares; then whether there is no count; age in centuries and whether it is missing; 1 for female, 0 for
-    male, and whether sex is missing. What is missing is 0, or 0.5 for sex.
+    male, and whether sex is missing. What is missing is 0, or 0.5 for sex. A number for sex counts as missing: nobody
+    knows which it stands for.
 
     Raises
     ------
@@ -65,6 +100,12 @@ def _row(patient: PatientFacts, counts: Mapping[str, float], types: Sequence[str
     return np.concatenate(
         [shares, [float(not total), (age or 0.0) / AGE_UNIT, age is None, 0.5 if sex is None else sex, sex is None]]
     )
+
+
+def _count(patient: str, column: str, told: Fact) -> float:
+    if isinstance(told, str) or not np.isfinite(told) or told < 0:
+        raise CohortError(f"patient {patient}: '{told}' in column '{column}' is no count; write a number of 0 or more")
+    return float(told)
 
 
 def _age(told: Fact | None) -> float | None:
