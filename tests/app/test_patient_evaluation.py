@@ -21,6 +21,7 @@ from hemascope.app.evaluation.inputs import Evaluated, open_run
 from hemascope.app.evaluation.malignancy import judge_malignancy
 from hemascope.app.evaluation.markers import judge_markers
 from hemascope.app.evaluation.numbers import judge_number
+from hemascope.app.evaluation.patient_map import map_patients
 from hemascope.app.evaluation.subgroups import judge_subgroups
 from hemascope.app.evaluation.working_points import working_points
 from hemascope.evaluate.patients.questions import questions_of
@@ -211,6 +212,15 @@ def test_a_subgroup_in_which_the_model_fails_is_found(tmp_path: Path) -> None:
     assert tests["bag size"]["p_holm"] > 0.05
     assert findings is not None
     assert "more than chance" in findings.remarks[0]
+
+
+def test_the_map_of_patients_out_of_fold_is_of_one_network(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", out_of_fold=41, test=12, unclear=0)
+    findings = map_patients(open_run(run, "out_of_fold"), "components")
+    assert (figures(findings)["fold"], figures(findings)["patients"]) == (0, 11)
+    assert figures(map_patients(open_run(run), "components")) == {
+        "method": "principal components", "patients": 12, "fold": None
+    }  # fmt: skip
 
 
 def test_two_rows_differing_in_length_are_no_table() -> None:

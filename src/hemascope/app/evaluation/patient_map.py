@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,30 +23,42 @@ Panel = tuple[NDArray[np.intp], Sequence[str]]
 
 
 def map_patients(run: Evaluated, how: Projection) -> Findings | None:
-    """Return the map of patients by their embedding; None where the run kept fewer than three."""
-    rows = [row for row, name in enumerate(run.judged.patients) if name in run.embedding]
+    """Return the map of patients by their embedding; None where the run kept fewer than three.
+
+    Patients out of fold were embedded by the networks of their folds, whose directions have nothing in common: the
+    map is of the fold with the most patients.
+    """
+    embedded = np.array([name in run.embedding for name in run.judged.patients], bool)
+    fold = _largest_fold(run.judged.folds[embedded])
+    rows = np.flatnonzero(embedded if fold is None else embedded & (run.judged.folds == fold))
     if len(rows) < _FEWEST:
         return None
-    vectors = np.stack([run.embedding[run.judged.patients[row]] for row in rows])
-    places, method = place_on_plane(vectors, how)
-    panels = _panels(run, np.array(rows))
+    names = [run.judged.patients[row] for row in rows]
+    places, method = place_on_plane(np.stack([run.embedding[name] for name in names]), how)
     title = f"Patients by {method}, {patients(len(rows))}, {run.split.replace('_', '-')}"
-    names = ("UMAP 1", "UMAP 2") if method == "UMAP" else ("component 1", "component 2")
-    sheet = Sheet(
-        "patient_map",
-        ("patient", "x", "y"),
-        tuple(
-            (run.judged.patients[row], plain(x), plain(y)) for row, (x, y) in zip(rows, places.tolist(), strict=True)
-        ),
-    )
+    title += "" if fold is None else f", fold {fold}"
+    directions = ("UMAP 1", "UMAP 2") if method == "UMAP" else ("component 1", "component 2")
+    cells = tuple((name, plain(x), plain(y)) for name, (x, y) in zip(names, places.tolist(), strict=True))
     caption = (
         f"Each point is a patient: the vector that the first member of the ensemble makes of the cells, by {method}. "
         "Classes that lie apart are told apart; sites, scanners or stains that lie apart warn of a shortcut. "
         "Distances between groups and their sizes mean little."
     )
-    picture = Picture("patient_map", "Map of patients", caption, lambda: draw_map(title, places, panels, names))
-    figures = {"method": method, "patients": len(rows), "dimension": int(vectors.shape[1])}
-    return Findings("patient_map", "Map of patients", figures, (sheet,), (picture,))
+    draw = partial(draw_map, title, places, _panels(run, rows), directions)
+    return Findings(
+        "patient_map",
+        "Map of patients",
+        {"method": method, "patients": len(rows), "fold": fold},
+        (Sheet("patient_map", ("patient", "x", "y"), cells),),
+        (Picture("patient_map", "Map of patients", caption, draw),),
+        remarks=() if fold is None else (f"Folds have networks of their own: the map shows fold {fold} alone.",),
+    )
+
+
+def _largest_fold(folds: NDArray[np.intp]) -> int | None:
+    """Return the fold of the most patients, the first of equals; None where all are of one."""
+    names, counts = np.unique(folds, return_counts=True)
+    return None if len(names) < 2 else int(names[counts.argmax()])
 
 
 def _panels(run: Evaluated, rows: NDArray[np.intp]) -> dict[str, Panel]:
