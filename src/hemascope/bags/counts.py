@@ -38,8 +38,8 @@ def count_cohort(cohort: Cohort) -> Cohort:
     columns = sorted({name for facts in cohort.facts for name in facts.covariates if name.startswith(COUNT_COLUMN)})
     if not columns:
         raise CohortError(
-            f"cohort {cohort.name}: no column of the manifest begins with '{COUNT_COLUMN}'; add one a cell type, such as "
-            f"{COUNT_COLUMN}blast"
+            f"cohort {cohort.name}: no column of the manifest begins with '{COUNT_COLUMN}'; add one a cell type, such "
+            f"as {COUNT_COLUMN}blast"
         )
     counts = {
         facts.patient: {
