@@ -27,6 +27,15 @@ def test_shares_have_exact_intervals() -> None:
     assert (found.low, found.high) == pytest.approx((exact.low, exact.high))
 
 
+def test_distances_to_the_exact_limits_are_added_in_squares() -> None:
+    scores = score_binary(BinaryCounts(8, 5, 85, 2))
+    below = [part.value - part.low for part in (scores.sensitivity, scores.specificity)]
+    above = [part.high - part.value for part in (scores.sensitivity, scores.specificity)]
+    middle = scores.balanced_accuracy.value
+    assert scores.balanced_accuracy.low == pytest.approx(middle - np.sqrt(below[0] ** 2 + below[1] ** 2) / 2)
+    assert scores.balanced_accuracy.high == pytest.approx(middle + np.sqrt(above[0] ** 2 + above[1] ** 2) / 2)
+
+
 @given(COUNTS)
 def test_every_figure_is_inside_its_interval_or_undefined(counts: BinaryCounts) -> None:
     scores = score_binary(counts)

@@ -113,6 +113,22 @@ def test_a_group_of_one_kind_has_no_area_and_no_part_in_the_test() -> None:
     assert found.adjusted().tests[0].p_holm is None
 
 
+def test_a_group_needs_five_of_each_kind_for_a_test() -> None:
+    questions = questions_of(draw_markers(200), "fish")
+    rare = np.full(200, "many", "<U6")
+    rare[questions[0].present.nonzero()[0][:4]] = "rare"
+    rare[(~questions[0].present).nonzero()[0][:8]] = "rare"
+    found = subgroups_of_questions(questions, {"column": rare})
+    groups = {test.question: test.groups for test in found.tests}
+    assert groups["del(17p)"] == groups[AVERAGE] == ("many",)
+    assert all(row.value.value is not None for row in found.rows if row.question == "del(17p)")
+    few = subgroups_of_classes(
+        "disease", class_answers(draw_diseases(200), "disease"), {"g": np.where(np.arange(200) < 4, "few", "a")}
+    )
+    assert few.tests[0].groups == ("a",)
+    assert few.rows[1].patients == 4
+
+
 def test_unknown_groups_are_left_out() -> None:
     group = SEX.copy()
     group[:50] = ""
