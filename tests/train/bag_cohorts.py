@@ -19,6 +19,10 @@ HEMOGLOBIN = BagTask("hemoglobin", TaskKind.NUMBER, ("hemoglobin",), "g/dL")
 TASKS = (DISEASE, MARKERS, HEMOGLOBIN)
 
 
+class KilledError(Exception):
+    """Stands for the end of a process."""
+
+
 def recipe_of(tasks: Sequence[BagTask] = TASKS, **values: object) -> BagTrainingRecipe:
     """Return a recipe of a small gated attention that learns quickly."""
     return BagTrainingRecipe.model_validate(

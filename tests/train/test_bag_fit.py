@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bag_cohorts import DISEASE, HEMOGLOBIN, MARKERS, TASKS, planted, recipe_of
+from bag_cohorts import DISEASE, HEMOGLOBIN, MARKERS, TASKS, KilledError, planted, recipe_of
 
 from hemascope.core.bag_task import BagTask
 from hemascope.nets.bags.net import BagNet
@@ -62,10 +62,6 @@ def test_every_aggregator_can_be_trained(tmp_path: Path, kind: str) -> None:
     assert rows[-1]["loss"] < rows[0]["loss"]
     assert ("cells" in rows[0]["parts"]) == (kind == "clam")
     assert np.isfinite(facts.figures["loss"])
-
-
-class KilledError(Exception):
-    """Stands for the end of a process."""
 
 
 def test_a_killed_and_resumed_training_ends_in_the_same_weights(tmp_path: Path) -> None:
