@@ -105,16 +105,41 @@ def delong_interval(
     ValueError
         As ``delong_covariance``, or if the confidence is out of range.
     """
-    from scipy.special import expit
-
     areas, covariance = delong_covariance(np.asarray(scores, np.float64)[None], positive)
-    area, reach = float(areas[0]), _normal_quantile(confidence) * float(np.sqrt(covariance[0, 0]))
-    if not reach > _rounding(len(np.asarray(positive))):
+    area, spread = float(areas[0]), float(np.sqrt(covariance[0, 0]))
+    quantile = _normal_quantile(confidence)
+    if not spread > _rounding(len(np.asarray(positive))):
         return None
     if not logit:
-        return area, max(area - reach, 0.0), min(area + reach, 1.0)
-    middle, wide = np.log(area / (1 - area)), reach / (area * (1 - area))
-    return area, float(expit(middle - wide)), float(expit(middle + wide))
+        return area, max(area - quantile * spread, 0.0), min(area + quantile * spread, 1.0)
+    limits = logit_interval(area, spread**2, confidence)
+    return None if limits is None else (area, *limits)
+
+
+def logit_interval(area: float, variance: float, confidence: float = 0.95) -> tuple[float, float] | None:
+    """Return the interval of an area from its variance, normal for its log odds; None where these are not finite.
+
+    Parameters
+    ----------
+    area
+        0 to 1.
+    variance
+        Of its estimate, 0 or more.
+    confidence
+        Two-sided, strictly between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If the confidence is out of range.
+    """
+    from scipy.special import expit
+
+    quantile = _normal_quantile(confidence)
+    if not (0 < area < 1 and variance > 0):
+        return None
+    middle, reach = np.log(area / (1 - area)), quantile * np.sqrt(variance) / (area * (1 - area))
+    return float(expit(middle - reach)), float(expit(middle + reach))
 
 
 def delong_test(
