@@ -70,7 +70,7 @@ def ship(encoder: str, kind: AggregatorName, folder: Path) -> Path:
         cells=CellsSeen(patients=40, least=1, first_percentile=1, median=500, greatest=900),
         taxonomy=TaxonomyFacts(
             name=LETTER.name, version=LETTER.version, sha256=LETTER.sha256, task="disease",
-            malignant=LETTER.malignant, threshold=0.5,
+            malignant=LETTER.malignant, threshold=0.5, titles=LETTER.titles,
         ),
     )  # fmt: skip
     ship_bag_model(members, recipe, spec, data={}, figures={}, command="hemascope train bags", folder=folder)
@@ -158,15 +158,14 @@ def test_the_encoder_of_other_parts_is_shared(small: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_table_that_is_not_ours_is_shown_by_names(by_class: Path, tmp_path: Path) -> None:
+def test_titles_are_those_of_the_card(by_class: Path, tmp_path: Path) -> None:
     facts = json.loads((by_class / CARD_FILE).read_text("utf-8"))["spec"]["taxonomy"]
-    for number, changes in enumerate(({"name": "ward"}, {"sha256": "0" * 64})):
-        folder = altered(by_class, tmp_path / str(number), taxonomy=facts | changes)
-        answering = wiring.build_patient_answering(folder)
-        assert answering.asked.title("disease", "acute_leukemia") == "acute leukemia"
-        assert answering.asked.diseases is not None
-        assert answering.asked.diseases.malignant == LETTER.malignant
-    assert wiring.build_patient_answering(by_class).asked.title("disease", "mpn") == "MPN"
+    folder = altered(by_class, tmp_path / "model", taxonomy=facts | {"name": "ward", "titles": {"mpn": "Our MPN"}})
+    asked = wiring.build_patient_answering(folder).asked
+    assert asked.title("disease", "mpn") == "Our MPN"
+    assert asked.title("disease", "acute_leukemia") == "acute leukemia"
+    assert asked.diseases is not None
+    assert (asked.diseases.table.name, asked.diseases.malignant) == ("ward", LETTER.malignant)
 
 
 def test_an_encoder_needs_a_model(smear: Path, tmp_path: Path) -> None:

@@ -123,6 +123,7 @@ def _taxonomy_facts(opened: TrainingCohort, calibration: BagCalibration) -> Taxo
         task=task,
         malignant=table.malignant,
         threshold=calibration.malignancy,
+        titles=table.titles,
         parents=table.parents if hierarchy_of(opened.tasks, table.parents) else {},
     )
 

@@ -101,6 +101,8 @@ class TaxonomyFacts(_Part):
         Classes whose probabilities sum to that of malignancy.
     threshold
         Of that sum, from which on a marrow is recommended; None where none was chosen.
+    titles
+        Coarse class to how people write it; one that is missing is shown by its name.
     parents
         Fine class to coarse class, where the model answers with fine classes too and the two agree; empty else.
     """
@@ -111,6 +113,7 @@ class TaxonomyFacts(_Part):
     task: str
     malignant: tuple[str, ...]
     threshold: Probability | None = None
+    titles: dict[str, str] = {}
     parents: dict[str, str] = {}
 
 

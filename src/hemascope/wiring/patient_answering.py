@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hemascope.core.errors import RecipeError
 from hemascope.settings import Settings, read_settings
 from hemascope.wiring.encoders import shared_encoders
 from hemascope.wiring.patient_encoders import find_encoder
@@ -59,15 +58,9 @@ def build_patient_answering(
 
 
 def _diseases(facts: TaxonomyFacts) -> AskedDiseases:
-    """Return what a model's card says of its table; titles where that very table ships."""
-    from hemascope.bags.taxonomy import load_taxonomy
+    """Return what a model's card says of its table."""
     from hemascope.core.provenance import TableIdentity
     from hemascope.reporting.patient import AskedDiseases
 
-    try:
-        table = load_taxonomy(facts.name)
-        titles = table.titles if table.sha256 == facts.sha256 else {}
-    except RecipeError:
-        titles = {}
     identity = TableIdentity(facts.name, facts.version, facts.sha256)
-    return AskedDiseases(identity, facts.task, facts.malignant, titles, facts.threshold)
+    return AskedDiseases(identity, facts.task, facts.malignant, facts.titles, facts.threshold)
