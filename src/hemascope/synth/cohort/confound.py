@@ -75,7 +75,13 @@ def plant_site(
         Of the carriers, 0 to 1; the others and all other patients stay where they were drawn.
     shift
         Factor on the distances between sites, 0 or more; all cells are looked at anew.
+
+    Raises
+    ------
+    ValueError
+        If cells are real: they look as they do.
     """
+    _refuse_real(simulated)
     carriers, generator = carriers_of(simulated, label), _generator(simulated, Shortcut.SITE, seed)
     moved = carriers & (generator.random(len(carriers)) < share)
     sites = np.where(moved, _HOME, simulated.drawn.sites)
@@ -103,7 +109,13 @@ def plant_stain(
         Difference between carriers and others, in standard deviations between patients.
     shift
         Of the cells; see ``STAIN_SHIFT``.
+
+    Raises
+    ------
+    ValueError
+        If cells are real: they look as they do.
     """
+    _refuse_real(simulated)
     carriers, generator = carriers_of(simulated, label), _generator(simulated, Shortcut.STAIN, seed)
     amounts = generator.standard_normal(len(carriers)) + staining * carriers
     view, bags = simulated.truth.view, simulated.drawn.bags
@@ -188,6 +200,11 @@ def plant(simulated: SimulatedCohort, shortcut: Shortcut, label: str, seed: int 
     if shortcut is Shortcut.CELLS:
         return plant_cells(simulated, label, seed=seed)
     return plant_duplicates(simulated, min(COPIES, len(simulated.facts)), seed=seed)
+
+
+def _refuse_real(simulated: SimulatedCohort) -> None:
+    if simulated.drawn.bags.encoder != f"simulated:{simulated.truth.name}":
+        raise ValueError(f"cells of {simulated.truth.name} are real and cannot be made to look otherwise")
 
 
 def _generator(simulated: SimulatedCohort, shortcut: Shortcut, seed: int) -> np.random.Generator:
