@@ -112,7 +112,9 @@ def test_the_graph_equals_the_members(shipped: tuple[Path, list[BagNet]]) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["transformer", "class_attention", "mean", "max", "clam", "transmil", "evidence"])
+@pytest.mark.parametrize(
+    "kind", ["transformer", "class_attention", "mean", "max", "clam", "transmil", "evidence", "cell_states"]
+)
 def test_every_aggregator_becomes_a_graph_that_keeps_the_contract(kind: AggregatorName, tmp_path: Path) -> None:
     members, card = ship(kind, tmp_path / "model")
     assert_equal(tmp_path / "model", members)

@@ -10,7 +10,7 @@ from hemascope.core.bag_task import BagTask, TaskKind
 from hemascope.recipes import Count, Positive, Recipe, Share
 
 AggregatorName = Literal[
-    "gated_attention", "transformer", "class_attention", "mean", "max", "clam", "transmil", "evidence"
+    "gated_attention", "transformer", "class_attention", "mean", "max", "clam", "transmil", "evidence", "cell_states"
 ]
 
 
@@ -53,6 +53,8 @@ class AggregatorRecipe(Recipe):
         Hidden units between the bag's vector and the outputs; 0 for a linear head.
     dropout
         Share of units left out in training.
+    states, state_dimensions
+        Of ``cell_states``: kinds of cells that are told apart without labels, and most directions they are told in.
     """
 
     kind: AggregatorName
@@ -62,6 +64,8 @@ class AggregatorRecipe(Recipe):
     heads: Count = 8
     head_width: Annotated[int, Field(ge=0)] = 64
     dropout: Share = 0.1
+    states: Count = 24
+    state_dimensions: Count = 12
 
 
 class BagTrainingRecipe(Recipe):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hemascope.nets.bags.by_output import ClassAttention
+from hemascope.nets.bags.cell_states import CellStates
 from hemascope.nets.bags.clam import ClusteredAttention
 from hemascope.nets.bags.evidence import Evidence
 from hemascope.nets.bags.gated_attention import GatedAttention
@@ -24,6 +25,7 @@ _NETS: dict[str, Callable[[Plan, int, int], BagNet]] = {
     "clam": ClusteredAttention,
     "transmil": TransMil,
     "evidence": Evidence,
+    "cell_states": CellStates,
 }
 
 

@@ -43,6 +43,16 @@ class Plan(Protocol):
         ...
 
     @property
+    def states(self) -> int:
+        """States of cells."""
+        ...
+
+    @property
+    def state_dimensions(self) -> int:
+        """Most directions in which states of cells are told apart."""
+        ...
+
+    @property
     def dropout(self) -> float:
         """Share of units left out in training."""
         ...

@@ -69,6 +69,10 @@ class Attention(nn.Module):
 
 def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Return H x N x d answers for queries, keys and values of that shape."""
+    if torch.compiler.is_exporting():
+        # Head by head: a runtime holds the N x N shares of one head and not of all, and is no slower.
+        parts = zip(query.unbind(), key.unbind(), value.unbind(), strict=True)
+        return torch.stack([torch.softmax(q / HEAD_LENGTH**0.5 @ k.T, dim=-1) @ v for q, k, v in parts])
     if query.dtype is torch.bfloat16 and query.device.type == "cpu" and query.shape[1] <= MANY_ROWS:
         # Half the time of torch's own there, which is made for more rows than fit at once.
         shares = torch.softmax(query / HEAD_LENGTH**0.5 @ key.transpose(1, 2), dim=-1)

@@ -18,6 +18,7 @@ from hemascope.core.bag_task import BagTask
 from hemascope.nets.bags.build import BagNet, build_bag_net
 from hemascope.nets.bags.clam import ClusteredAttention
 from hemascope.recipes.bags import BagTrainingRecipe
+from hemascope.train.bags.cell_states import start_from_cells
 from hemascope.train.bags.figures import figures_of
 from hemascope.train.bags.losses import BagLoss, truth_by_output
 from hemascope.train.bags.number_scale import scale_of_numbers
@@ -145,6 +146,7 @@ class _Session:
         self._loss = BagLoss(recipe, tasks, truth[train])
         torch.manual_seed(seed)
         self._net = build_bag_net(recipe.aggregator, bags.dimension, sum(len(task.outputs) for task in tasks))
+        start_from_cells(self._net, bags, train, seed)
         self.best = copy.deepcopy(self._net)
         self._optimizer = torch.optim.AdamW(weight_groups(self._net, recipe.weight_decay), lr=recipe.learning_rate)
         self._log, self._folder = RunLog(run), run / "checkpoints"
