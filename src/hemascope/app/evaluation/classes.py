@@ -18,6 +18,7 @@ from hemascope.app.evaluation.findings import Cell, Findings, Headline, Picture,
 from hemascope.app.evaluation.inputs import Evaluated
 from hemascope.app.evaluation.panels import (
     RELIABILITY_CAPTION,
+    bins_for,
     calibration_figures,
     reliability_panel,
     reliability_sheet,
@@ -32,6 +33,7 @@ from hemascope.app.evaluation.ranked import (
 )
 from hemascope.app.evaluation.working_points import SHARES, score_cells
 from hemascope.core.bag_task import BagTask
+from hemascope.core.disease_taxonomy import DiseaseTaxonomy
 from hemascope.core.errors import CohortError
 from hemascope.evaluate.estimate import Estimate
 from hemascope.evaluate.patients.calibration import CalibrationScores, calibration_of_classes
@@ -62,7 +64,7 @@ def judge_classes(run: Evaluated, task: BagTask) -> Findings | None:
         return None
     scores, calibration = (
         score_classes(answers, resamples=run.resamples),
-        calibration_of_classes(answers, resamples=run.resamples),
+        calibration_of_classes(answers, bins_for(len(answers)), run.resamples),
     )
     questions = [question for question in questions_of(run.judged, task.name) if question.positives]
     rankings = {question.name: rank(question, run.resamples) for question in questions}
@@ -115,32 +117,34 @@ def _per_class(scores: ClassScores, rankings: Mapping[str, RankingScores]) -> di
 
 
 def _fine(run: Evaluated, task: BagTask, answers: ClassAnswers) -> CrossTable | None:
-    """Return laboratory diagnoses, led to fine classes, against answers; None without labels and a taxonomy."""
+    """Return laboratory diagnoses, led to fine classes, against answers; None where they say no more than the truth."""
     labels = run.judged.labels.get(task.name)
     if labels is None or run.taxonomy is None or task != run.disease_task():
         return None
-    fine = np.array([_fine_name(run, str(label)) for label in labels[answers.rows]], np.str_)
+    fine = np.array([_diagnosis(run.taxonomy, str(label)) for label in labels[answers.rows]], np.str_)
     table = cross_table(fine, answers.told, task.outputs)
-    order = [*run.taxonomy.fine, *run.taxonomy.coarse]
-    places = sorted(range(len(table.labels)), key=lambda row: _place(order, table.labels[row]))
-    if len(table.labels) < 2:
+    if len(table.labels) <= len(np.unique(answers.truth)):
         return None
+    order = _places(run.taxonomy)
+    places = sorted(range(len(table.labels)), key=lambda row: (order.get(table.labels[row], len(order)), row))
     return CrossTable(tuple(table.labels[p] for p in places), table.told, tuple(table.counts[p] for p in places))
 
 
-def _fine_name(run: Evaluated, label: str) -> str:
+def _diagnosis(taxonomy: DiseaseTaxonomy, label: str) -> str:
     """Return the fine class of a label, the coarse one where it has none, and a strange label as it is."""
-    if not label or run.taxonomy is None:
+    if not label:
         return label
     try:
-        row = run.taxonomy.row_of(label)
+        row = taxonomy.row_of(label)
     except CohortError:
         return label
     return row.fine or row.coarse
 
 
-def _place(order: list[str], label: str) -> tuple[int, str]:
-    return (order.index(label), "") if label in order else (len(order), label)
+def _places(taxonomy: DiseaseTaxonomy) -> dict[str, int]:
+    """Return diagnoses in the order of the taxonomy: each coarse class, then its fine ones."""
+    names = [name for coarse in taxonomy.coarse for name in (coarse, *taxonomy.children_of(coarse))]
+    return {name: place for place, name in enumerate(names)}
 
 
 def _class_sheet(task: BagTask, scores: ClassScores) -> Sheet:

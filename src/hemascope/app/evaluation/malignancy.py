@@ -20,6 +20,7 @@ from hemascope.app.evaluation.inputs import Evaluated
 from hemascope.app.evaluation.panels import (
     DECISION_CAPTION,
     RELIABILITY_CAPTION,
+    bins_for,
     calibration_figures,
     decision_panel,
     decision_sheet,
@@ -85,7 +86,7 @@ def judge_malignancy(run: Evaluated) -> Findings | None:
     advice = {point.rule: _advice(run, judged, point) for point in points}
     table = procedure_table(question, judged.acute, judged.donor)
     ranking, curve = rank(question, run.resamples), decision_curve(question, resamples=run.resamples)
-    calibration = calibration_of_question(question, resamples=run.resamples)
+    calibration = calibration_of_question(question, bins_for(len(question)), run.resamples)
     without_donors = rank(_among(question, ~judged.donor), run.resamples)
     figures: dict[str, Any] = {
         "classes": list(taxonomy.malignant),

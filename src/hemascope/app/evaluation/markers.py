@@ -16,6 +16,7 @@ from hemascope.app.evaluation.inputs import Evaluated
 from hemascope.app.evaluation.panels import (
     DECISION_CAPTION,
     RELIABILITY_CAPTION,
+    bins_for,
     calibration_figures,
     decision_panel,
     decision_sheet,
@@ -58,7 +59,8 @@ def judge_markers(run: Evaluated, task: BagTask) -> Findings | None:
     rankings = {name: rank(question, run.resamples) for name, question in questions.items()}
     points = {name: working_points(run, question, tuning.get(name)) for name, question in questions.items()}
     calibrations = {
-        name: calibration_of_question(question, resamples=run.resamples) for name, question in questions.items()
+        name: calibration_of_question(question, bins_for(len(question)), run.resamples)
+        for name, question in questions.items()
     }
     every = list(questions.values())
     means = {"mean_auroc": macro_auroc(every, run.resamples), "mean_auprc": macro_auprc(every, run.resamples)}

@@ -15,7 +15,9 @@ from hemascope.app.evaluation.findings import Sheet, plain
 from hemascope.evaluate.estimate import Estimate
 from hemascope.evaluate.patients.calibration import CalibrationScores
 from hemascope.evaluate.patients.decision_curve import DecisionPoint
+from hemascope.stats.calibration import BINS
 
+_FEWEST_BINS, _IN_A_BIN = 5, 15
 _ERRORS = ("ece", "ece_plain", "brier")
 
 RELIABILITY_CAPTION = (
@@ -27,6 +29,11 @@ DECISION_CAPTION = (
     "True positives per patient, less false positives weighted by the odds of the threshold probability (Vickers and "
     "Elkin, 2006). Deciding by the model helps where its line is the highest."
 )
+
+
+def bins_for(count: int) -> int:
+    """Return how many bins so many patients are put into: about 15 patients each, 5 to 15 bins."""
+    return min(BINS, max(_FEWEST_BINS, count // _IN_A_BIN))
 
 
 def calibration_figures(scores: CalibrationScores) -> dict[str, Any]:
@@ -50,7 +57,7 @@ def reliability_sheet(name: str, tables: Mapping[str, CalibrationScores]) -> She
 
 def reliability_panel(title: str, scores: CalibrationScores, stated: NDArray[np.float64]) -> ReliabilityPanel:
     """Return a reliability diagram to draw."""
-    return ReliabilityPanel(title, scores.reliability, stated, f"calibration error\n{_percent(scores.ece)}")
+    return ReliabilityPanel(title, scores.reliability, stated, f"calibration error {_percent(scores.ece)}")
 
 
 def decision_sheet(name: str, curves: Mapping[str, Sequence[DecisionPoint]]) -> Sheet:

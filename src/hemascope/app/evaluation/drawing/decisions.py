@@ -38,7 +38,7 @@ class NetBenefit:
 def draw_decision_curves(title: str, curves: Sequence[NetBenefit]) -> Any:
     """Return net benefit over the threshold probability, a panel a curve."""
     one = len(curves) == 1
-    figure = new_figure(4.6 if one else 2.7 * min(len(curves), 3), 3.7 if one else 2.6 * -(-len(curves) // 3) + 0.2)
+    figure = new_figure(5.0 if one else 2.7 * min(len(curves), 3), 3.7 if one else 2.6 * -(-len(curves) // 3) + 0.2)
     entitle(figure, title)
     grid = panel_grid(figure, len(curves), 3)
     for axes, curve in zip(grid, curves, strict=True):

@@ -31,7 +31,7 @@ class ReliabilityPanel:
     stated
         N probabilities, 0 to 1.
     note
-        Printed inside, such as the calibration error.
+        Printed above, such as the calibration error.
     """
 
     title: str
@@ -53,7 +53,7 @@ def draw_reliability(title: str, panels: Sequence[ReliabilityPanel], what: str) 
         What is right or not, for the upright axis: ``share right``.
     """
     one = len(panels) == 1
-    figure = new_figure(4.2 if one else 2.6 * min(len(panels), 3), 4.3 if one else 2.75 * -(-len(panels) // 3))
+    figure = new_figure(4.2 if one else 2.6 * min(len(panels), 3), 4.3 if one else 2.9 * -(-len(panels) // 3))
     entitle(figure, title)
     for axes, panel in zip(panel_grid(figure, len(panels), 3), panels, strict=True):
         _draw(axes, panel)
@@ -71,6 +71,5 @@ def _draw(axes: Any, panel: ReliabilityPanel) -> None:
     limits = np.array([binomial_interval(round(bin_.accuracy * bin_.count), bin_.count) for bin_ in panel.bins])
     reach = np.maximum(np.stack([y - limits[:, 0], limits[:, 1] - y]), 0)
     axes.errorbar(x, y, yerr=reach, fmt="o", color=color_of(0), markersize=4, linewidth=0.9, ecolor=SOFT)
-    axes.text(0.03, 0.97, panel.note, transform=axes.transAxes, va="top", fontsize=7)
-    axes.set_title(panel.title, fontweight="normal", fontsize=8)
+    axes.set_title("\n".join(filter(None, (panel.title, panel.note))), fontweight="normal", fontsize=7.5)
     axes.set(xlim=(-0.015, 1.015), ylim=(-0.015, 1.015))
