@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hemascope.app.bag_cohort import fitting_truth
+from hemascope.app.bag_cohort import fitting_truth, laboratory_columns
 from hemascope.app.cohort import open_cohort
 from hemascope.app.patient_rows import DIGITS, gather_answers, write_answers, write_table
 from hemascope.bags.checks import check_encoder
@@ -31,7 +31,12 @@ OnPatient = Callable[[int, int, str], None]
 
 
 def predict_cohort(
-    model: BagEnsemble, cohort: Cohort, out: Path, attention: Path | None, on_patient: OnPatient
+    model: BagEnsemble,
+    cohort: Cohort,
+    out: Path,
+    attention: Path | None,
+    on_patient: OnPatient,
+    taxonomy: DiseaseTaxonomy | None = None,
 ) -> tuple[BagPrediction, ...]:
     """Answer for the patients of a cohort and write the answers.
 
@@ -47,6 +52,9 @@ def predict_cohort(
         CSV of the share of every cell; none where None.
     on_patient
         Progress.
+    taxonomy
+        Leads from the labels of the cohort to classes; None for the one that the model was trained with, if it ships.
+        A label that is no class is a missing truth.
 
     Raises
     ------
@@ -60,7 +68,7 @@ def predict_cohort(
     for place, patient in enumerate(cohort.patients):
         predictions.append(model.predict(cohort.bags.bag(place)))
         on_patient(place + 1, len(cohort), patient)
-    _write_answers(model, cohort, predictions, out)
+    _write_answers(model, cohort, predictions, taxonomy or _table(model), out)
     if attention is not None:
         columns = [f"attention.{name}" for name in predictions[0].attended]
         write_table(attention, ["patient", "cell", *columns], _attention_rows(cohort, predictions))
@@ -84,8 +92,14 @@ def cohort_of_features(files: Sequence[Path]) -> Cohort:
         return open_cohort(manifest)
 
 
-def _write_answers(model: BagEnsemble, cohort: Cohort, predictions: Sequence[BagPrediction], out: Path) -> None:
-    tasks, taxonomy = model.tasks, _table(model)
+def _write_answers(
+    model: BagEnsemble,
+    cohort: Cohort,
+    predictions: Sequence[BagPrediction],
+    taxonomy: DiseaseTaxonomy | None,
+    out: Path,
+) -> None:
+    tasks = model.tasks
     kinds = {task.name: task.kind for task in tasks}
     answers = gather_answers(
         tasks,
@@ -104,6 +118,7 @@ def _write_answers(model: BagEnsemble, cohort: Cohort, predictions: Sequence[Bag
             if kinds[name] is TaskKind.NUMBER
         },
         np.stack([fitting_truth(fact, tasks, taxonomy) for fact in cohort.facts]),
+        laboratory_columns(tasks, taxonomy),
     )
     more = {f"abstained.{name}": [told.abstained.get(name, "") for told in predictions] for name in kinds}
     if model.spec.taxonomy is not None:

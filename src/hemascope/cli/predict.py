@@ -22,6 +22,10 @@ def predict(
     variant: Annotated[
         str | None, typer.Option("--variant", metavar="NAME", help="Embeddings in the column path:NAME.")
     ] = None,
+    taxonomy: Annotated[
+        str | None,
+        typer.Option("--taxonomy", metavar="TABLE", help="Table of diseases by name or path; else the model's."),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the answers go.")] = Path("predictions.csv"),
     attention: Annotated[
         Path | None, typer.Option("--attention", metavar="FILE", help="Where the share of every cell goes.")
@@ -31,11 +35,13 @@ def predict(
     """Ask a model of patients: probabilities, numbers, and why there is no answer. Research use only."""
     from hemascope.app.cohort import open_cohort
     from hemascope.app.predict_patients import cohort_of_features, predict_cohort
+    from hemascope.bags.taxonomy import load_taxonomy
     from hemascope.core.errors import InputError
     from hemascope.wiring.patients import build_bag_model
 
     if (cohort is None) == (not features):
         raise InputError("name a cohort with --cohort, or files of embedded cells, and not both")
+    table = load_taxonomy(taxonomy) if taxonomy else None
     ensemble = build_bag_model(model)
     if cohort is not None:
         labels = [column for task in ensemble.tasks for column in task.columns]
@@ -43,7 +49,7 @@ def predict(
     else:
         asked = cohort_of_features(features or [])
     with progress_bar("answering for patients", len(asked), quiet=quiet) as bar:
-        predict_cohort(ensemble, asked, out, attention, lambda done, _, patient: bar.move_to(done, patient))
+        predict_cohort(ensemble, asked, out, attention, lambda done, _, patient: bar.move_to(done, patient), table)
     if not quiet:
         typer.echo("Research use only: not for diagnosis.")
     typer.echo(str(out))
