@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 torch = pytest.importorskip("torch", reason="needs the extra 'train'")
 
@@ -26,14 +29,19 @@ from hemascope.cli.main import app  # noqa: E402
 from hemascope.core.bag_task import TaskKind  # noqa: E402
 from hemascope.core.embedding import encoder_digest  # noqa: E402
 from hemascope.core.errors import CohortError, RecipeError, WeightsError  # noqa: E402
+from hemascope.core.report import FieldResult  # noqa: E402
+from hemascope.core.taxonomy import CellKind  # noqa: E402
 from hemascope.nets.bags.build import build_bag_net  # noqa: E402
+from hemascope.recipes import AnalysisRecipe  # noqa: E402
 from hemascope.recipes.bags import AggregatorName, AggregatorRecipe, BagTrainingRecipe, TaskRecipe  # noqa: E402
 from hemascope.settings import Settings, read_settings  # noqa: E402
+from hemascope.sources.discover import discover  # noqa: E402
 from hemascope.synth.write import write_smear  # noqa: E402
 from hemascope.train.bags.package import ship_bag_model  # noqa: E402
 from hemascope.wiring.patient_encoders import find_encoder, known_encoders  # noqa: E402
 from hemascope.zoo.card import CARD_FILE  # noqa: E402
 from hemascope.zoo.installed import folder_of  # noqa: E402
+from hemascope.zoo.onnx_graph import OnnxGraph  # noqa: E402
 from hemascope.zoo.registry import encoder_entry  # noqa: E402
 
 LETTER = load_taxonomy("leukemia_letter")
@@ -155,6 +163,38 @@ def test_an_encoder_that_is_not_there_is_refused_before_a_field_is_read(
 def test_the_encoder_of_other_parts_is_shared(small: Path) -> None:
     shared = wiring.shared_encoders()
     assert wiring.build_patient_answering(small, shared=shared).encoder is shared.named("hemascope_s")
+
+
+@pytest.mark.slow
+def test_cells_that_other_parts_embed_are_not_embedded_twice(
+    small: Path, smear: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows: Counter[str] = Counter()
+    run_graph = OnnxGraph.run
+
+    def counted(self: OnnxGraph, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+        rows[self.identity.name] += len(batch)
+        return run_graph(self, batch)
+
+    monkeypatch.setattr(OnnxGraph, "run", counted)
+    recipe = AnalysisRecipe(segmenter="classical", red_cells=False)
+
+    def embedded(with_model: bool) -> tuple[int, int]:
+        rows.clear()
+        shared = wiring.shared_encoders()
+        cells = wiring.build_patient_answering(small, shared=shared).gather(tmp_path) if with_model else None
+        found = 0
+        for result in wiring.build_analyzer(recipe, mpp=0.1, shared=shared).results(discover([smear])):
+            assert isinstance(result, FieldResult)
+            found += result.count(CellKind.WHITE_CELL)
+            if cells:
+                cells.add(result)
+        return rows["hemascope_s"], found
+
+    without, found = embedded(with_model=False)
+    assert found > 0
+    # The generative judge and the attributes ask for the same rows, where they ship.
+    assert embedded(with_model=True)[0] == max(without, found)
 
 
 @pytest.mark.slow
