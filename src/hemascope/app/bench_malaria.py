@@ -18,8 +18,9 @@ from hemascope.app.malaria_measures import (
     histogram_scores,
     mean_of_folds,
     patient_auroc,
+    scores_of_draws,
 )
-from hemascope.app.malaria_trials import RepeatAnswers, run_repeat
+from hemascope.app.malaria_trials import VIEWS, RepeatAnswers, run_repeat
 from hemascope.core.errors import InputError, MissingExtraError
 from hemascope.core.provenance import ModelIdentity
 from hemascope.data.malaria import CARD, open_malaria
@@ -27,6 +28,7 @@ from hemascope.embed.dark_spots import dark_spot_numbers, standardized_gray
 from hemascope.evaluate.estimate import Estimate
 from hemascope.recipes import load_recipe
 from hemascope.recipes.cell_bags import CellBagRecipe
+from hemascope.stats.ranking import auroc
 
 DEFAULT_RUNS = Path("runs") / "malaria"
 HEADLINE = "both"
@@ -61,6 +63,7 @@ def run(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) ->
     repeats = [run_repeat(recipe, patients, seen, number, runs, progress) for number in range(recipe.repeats)]
     measures = Measures()
     _add_rows(measures, patients, repeats)
+    _add_many_draws(measures, recipe, patients, repeats)
     _add_controls(measures, patients, repeats, gray_histograms(cells.images))
     measures.metrics["seconds.training"] = round(sum(sum(repeat.seconds.values()) for repeat in repeats), 1)
     return Outcome(
@@ -104,10 +107,26 @@ def _add_rows(measures: Measures, patients: MalariaPatients, repeats: list[Repea
         measures.add(f"{row}.cell_auroc", cell_auroc(patients, of_cells, bags))
 
 
+def _add_many_draws(
+    measures: Measures, recipe: CellBagRecipe, patients: MalariaPatients, repeats: list[RepeatAnswers]
+) -> None:
+    """Add the figures of patients who are asked about by many bags of the same size instead of one."""
+    seed = recipe.seed + 10_000_000
+    evidences = {view: [repeat.of_every_cell[view] for repeat in repeats] for view in VIEWS}
+    evidences[HEADLINE] = [(a + b) / 2 for a, b in zip(*(evidences[view] for view in VIEWS), strict=True)]
+    for view, by_repeat in evidences.items():
+        scores = [
+            scores_of_draws(patients, evidence, recipe.bag, recipe.top, recipe.draws, seed + 1000 * number)
+            for number, evidence in enumerate(by_repeat)
+        ]
+        row = f"{view}.many_draws" if view == HEADLINE else f"{view}.evidence.many_draws"
+        measures.add(row, {"patient_auroc": patient_auroc(patients.names, scores, patients.malaria)})
+
+
 def _rows(repeats: list[RepeatAnswers]) -> dict[str, tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]]:
     """Return row to the scores of patients and of cells, repeat by repeat."""
     rows = {}
-    for view in ("network", "descriptors"):
+    for view in VIEWS:
         told = [repeat.answers[view] for repeat in repeats]
         rows[f"{view}.gated_attention"] = [t["attended"] for t in told], [t["attention"] for t in told]
         rows[f"{view}.evidence"] = [t["top"] for t in told], [t["evidence"] for t in told]
@@ -137,8 +156,6 @@ def _add_controls(
 
 
 def _areas(patients: MalariaPatients, scores: list[NDArray[np.float64]]) -> list[float]:
-    from hemascope.stats.ranking import auroc
-
     return [auroc(score, patients.malaria) for score in scores]
 
 

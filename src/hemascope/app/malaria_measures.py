@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hemascope.app.malaria_bags import MalariaPatients
+from hemascope.app.malaria_bags import MalariaPatients, draw_bags
 from hemascope.classify.linear_probe import fit_linear_probe
 from hemascope.evaluate.estimate import Estimate
 from hemascope.stats.ranking import auroc, auroc_statistic
@@ -33,6 +33,23 @@ def patient_auroc(names: Sequence[str], scores: Sequence[NDArray[np.float64]], m
     """Return the area under the curve over patients, the mean over repeats; the interval resamples patients."""
     statistic = mean_of_repeats([auroc_statistic(score, malaria) for score in scores])
     return Estimate.resampled(np.tile(np.array(names), len(scores)), statistic)
+
+
+def scores_of_draws(
+    patients: MalariaPatients, evidence: NDArray[np.float64], size: int, top: int, draws: int, seed: int
+) -> NDArray[np.float64]:
+    """Return P scores: the mean over many bags of one size of the mean of the greatest evidences in each.
+
+    Every bag has the same number of cells, so that the mean over bags does not rise with the number a patient has.
+
+    Parameters
+    ----------
+    evidence
+        N logits of cells.
+    """
+    told = [np.sort(evidence[draw_bags(patients, size, seed + draw)], axis=1)[:, -top:] for draw in range(draws)]
+    mean: NDArray[np.float64] = np.mean(told, axis=(0, 2))
+    return mean
 
 
 def mean_of_folds(

@@ -35,6 +35,11 @@ def malaria_tables(document: Document) -> tuple[PlainTable, ...]:
         for row, title in _ROWS.items()
     )
     controls = tuple((title, own.text(f"{row}.patient_auroc")) for row, title in _CONTROLS.items())
+    many = tuple(
+        (title, own.text(f"{row}.many_draws.patient_auroc"))
+        for row, title in _ROWS.items()
+        if own.has(f"{row}.many_draws.patient_auroc")
+    )
     columns = ("Row", "AUROC of patients", "Mean of folds", "Test patients of the set")
     return (
         PlainTable(
@@ -42,5 +47,6 @@ def malaria_tables(document: Document) -> tuple[PlainTable, ...]:
             (*columns, "AUROC of cells in a bag", "Of cells, pooled"),
             rows,
         ),
+        PlainTable("The same asked by the mean of many such bags of a patient", ("Row", "AUROC of patients"), many),
         PlainTable("Controls: what needs no look at single cells", ("Control", "AUROC of patients"), controls),
     )

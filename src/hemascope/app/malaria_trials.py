@@ -26,7 +26,8 @@ VIEWS = ("network", "descriptors")
 _CLIP = 5.0
 """Standard deviations at which a descriptor is cut off."""
 
-_NAMES = ("attended", "top", "attention", "evidence", "seconds")
+_NAMES = ("attended", "top", "attention", "evidence")
+_KEPT = (*_NAMES, "of_every_cell", "seconds")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +42,8 @@ class RepeatAnswers:
         Fold of each patient.
     answers
         View to ``attended``, ``top`` (P), ``attention`` and ``evidence`` (P x n); see ``BagAnswers``.
+    of_every_cell
+        View to the evidence of all N cells, drawn or not; NaN for cells of no patient.
     seconds
         View to the time of its trainings.
     """
@@ -48,6 +51,7 @@ class RepeatAnswers:
     bags: NDArray[np.intp]
     fold: NDArray[np.intp]
     answers: dict[str, dict[str, NDArray[np.float64]]]
+    of_every_cell: dict[str, NDArray[np.float64]]
     seconds: dict[str, float]
 
 
@@ -74,6 +78,7 @@ def run_repeat(
     fold = fold_of_patients(patients.malaria, recipe.folds, recipe.seed + repeat)
     names = np.array(patients.names)
     told: dict[str, dict[str, NDArray[np.float64]]] = {}
+    every = {view: np.full(len(values), np.nan) for view, values in cells.items()}
     seconds = dict.fromkeys(cells, 0.0)
     for view, values in cells.items():
         for number in range(recipe.folds):
@@ -83,10 +88,11 @@ def run_repeat(
             progress(f"{view}, repeat {repeat + 1}", number, recipe.folds)
             part = _read(kept) or _train(recipe, patients, values, bags, train, test, kept, 100 * repeat + number)
             seconds[view] += float(part.pop("seconds"))
+            every[view][_cells_of(patients, test)] = part.pop("of_every_cell")
             own = told.setdefault(view, {})
             for name, array in part.items():
                 own.setdefault(name, np.zeros((len(names), *array.shape[1:])))[test] = array
-    return RepeatAnswers(bags, fold, told, seconds)
+    return RepeatAnswers(bags, fold, told, every, seconds)
 
 
 def standardized_by(values: NDArray[np.float32], rows: NDArray[np.intp]) -> NDArray[np.float32]:
@@ -110,15 +116,20 @@ def _train(
 
     started = time.process_time()
     if values.ndim == 2:
-        values = standardized_by(values, np.concatenate([patients.rows[place] for place in train]))
+        values = standardized_by(values, _cells_of(patients, train))
     cells = CellsOfPatients(values, patients.rows, patients.malaria)
     net = fit_cell_bags(recipe, cells, train, recipe.seed + seed)
     answers: BagAnswers = answer_bags(net, values, bags[test])
-    found = {name: getattr(answers, name) for name in _NAMES[:-1]}
+    found = {name: getattr(answers, name) for name in _NAMES}
+    found["of_every_cell"] = answer_bags(net, values, _cells_of(patients, test)[None]).evidence[0]
     found["seconds"] = np.array(time.process_time() - started)
     with draft_of(kept) as draft, draft.open("wb") as file:
         np.savez_compressed(file, **found)
     return found
+
+
+def _cells_of(patients: MalariaPatients, places: NDArray[np.intp]) -> NDArray[np.intp]:
+    return np.concatenate([patients.rows[place] for place in places])
 
 
 def _read(kept: Path) -> dict[str, NDArray[np.float64]] | None:
@@ -127,6 +138,6 @@ def _read(kept: Path) -> dict[str, NDArray[np.float64]] | None:
         return None
     try:
         with np.load(kept, allow_pickle=False) as file:
-            return {name: file[name] for name in _NAMES}
+            return {name: file[name] for name in _KEPT}
     except (OSError, ValueError, KeyError) as error:
         raise OutputError(f"{kept} holds answers that cannot be read ({error}); remove it") from error

@@ -48,6 +48,8 @@ class CellBagRecipe(Recipe):
         Whether the encoder keeps its first weights.
     folds, repeats
         Of the cross-validation.
+    draws
+        Bags of a patient whose answers are averaged in the row of many draws.
     seed
         Of everything drawn.
     """
@@ -72,4 +74,5 @@ class CellBagRecipe(Recipe):
     frozen: bool = False
     folds: Annotated[int, Field(ge=2)] = 5
     repeats: Count = 3
+    draws: Count = 20
     seed: Annotated[int, Field(ge=0)] = 0
