@@ -10,6 +10,7 @@ import torch
 from bag_cohorts import DISEASE, HEMOGLOBIN, MARKERS, TASKS, KilledError, planted, recipe_of
 
 from hemascope.core.bag_task import BagTask
+from hemascope.core.errors import RecipeError
 from hemascope.nets.bags.net import BagNet
 from hemascope.train.bags.figures import figures_of
 from hemascope.train.bags.fit import BagNetFacts, fit_bag_net
@@ -180,3 +181,8 @@ def test_the_figure_is_the_mean_over_tasks_of_the_mean_over_outputs() -> None:
     # healthy 1, sick 0.75 (one of two tied), ill 1; the marker t 1, gain undefined.
     assert figures_of((DISEASE, MARKERS), logits, truth)["auc"] == pytest.approx((np.mean([1, 1, 1]) + 1) / 2)
     assert figures_of((HEMOGLOBIN,), logits[:, :1], truth[:, :1]) == {}
+
+
+def test_a_training_that_diverges_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="diverged in epoch 1"):
+        fitted(tmp_path, learning_rate=1e30, max_gradient=0)

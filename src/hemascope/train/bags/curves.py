@@ -37,11 +37,14 @@ def draw_member_curves(run: Path, members: Mapping[str, Path]) -> Path:
     figure, panels = pyplot.subplots(1, len(PANELS), figsize=(14, 4), layout="constrained")
     for panel, (title, (outer, inner)) in zip(panels, PANELS.items(), strict=True):
         for name, folder in members.items():
-            told = [
-                (row["step"], row[outer][inner] if inner else row[outer])
-                for row in RunLog(folder).rows()
-                if outer in row and (not inner or inner in row[outer])
-            ]
+            # Epochs after the checkpoint that a killed training goes on from stand in its log twice.
+            told = sorted(
+                {
+                    row["step"]: row[outer][inner] if inner else row[outer]
+                    for row in RunLog(folder).rows()
+                    if outer in row and (not inner or inner in row[outer])
+                }.items()
+            )
             if told:
                 panel.plot(*zip(*told, strict=True), linewidth=0.9, label=name)
         panel.set(title=title, xlabel="epoch")

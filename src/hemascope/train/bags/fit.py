@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hemascope.core.bag import BagSet
 from hemascope.core.bag_task import BagTask
+from hemascope.core.errors import RecipeError
 from hemascope.nets.bags.build import BagNet, build_bag_net
 from hemascope.nets.bags.clam import ClusteredAttention
 from hemascope.recipes.bags import BagTrainingRecipe
@@ -103,6 +104,8 @@ def fit_bag_net(
     ------
     ValueError
         If nobody is to be learned from or to validate on, somebody is both, or truth does not fit the bags.
+    RecipeError
+        If the training diverges.
     """
     train, validation = np.asarray(train, np.intp), np.asarray(validation, np.intp)
     _check(bags, truth, train, validation)
@@ -206,6 +209,10 @@ class _Session:
 
     def _validate(self) -> dict[str, float]:
         logits = answers_of(self._net, self._bags, self._validation).logits
+        if not np.isfinite(logits).all():
+            raise RecipeError(
+                f"training diverged in epoch {self.epoch}: answers are no numbers; lower learning_rate or max_gradient"
+            )
         truth = self._truth[self._validation]
         with torch.no_grad():
             loss = sum(part.item() for part in self._loss(torch.from_numpy(logits), truth).values())
