@@ -147,6 +147,7 @@ def _watched(
 def _with_patient(report: SmearReport, patient: PatientCells) -> SmearReport:
     """Return the report with what is said of the patient, and what must be known of that."""
     found = patient.findings()
+    patient.close()
     provenance = report.provenance
     if found.taxonomy is not None:
         provenance = replace(provenance, tables=(*provenance.tables, found.taxonomy))
