@@ -14,6 +14,7 @@ from patient_runs import CLASSES, MARKERS, write_rows, write_run
 from PIL import Image
 
 from hemascope.app.evaluate_run import EvaluationRequest, evaluate_run, evaluation_document, open_evaluation
+from hemascope.app.evaluation.bag_sizes import judge_bag_sizes
 from hemascope.app.evaluation.borderline import judge_borderline
 from hemascope.app.evaluation.classes import judge_classes
 from hemascope.app.evaluation.findings import Findings, Sheet
@@ -24,6 +25,7 @@ from hemascope.app.evaluation.numbers import judge_number
 from hemascope.app.evaluation.patient_map import map_patients
 from hemascope.app.evaluation.subgroups import judge_subgroups
 from hemascope.app.evaluation.working_points import working_points
+from hemascope.core.errors import CohortError
 from hemascope.evaluate.patients.questions import questions_of
 from hemascope.stats.ranking import auroc
 
@@ -169,6 +171,20 @@ def test_malignancy_sums_the_malignant_classes_and_counts_donors_apart(tmp_path:
 def test_without_a_taxonomy_nothing_is_said_of_malignancy(tmp_path: Path) -> None:
     rows = [disease(k, "test", "mds", mds=0.5, mpn=0.5) for k in range(3)]
     assert judge_malignancy(open_run(write_rows(tmp_path / "answers.csv", rows))) is None
+
+
+def test_without_any_truth_there_is_nothing_to_judge(tmp_path: Path) -> None:
+    with pytest.raises(CohortError, match="nothing is known to be true of the 2 patients of the split 'test'"):
+        opened(tmp_path, [disease(k, "test", "", mds=1.0) for k in range(2)])
+
+
+def test_a_task_without_a_truth_is_left_out_of_every_topic(tmp_path: Path) -> None:
+    rows = [disease(k, "test", "", mds=0.7, mpn=0.3) | {"number.hb": 10 + k, "truth.hb": 11 + k} for k in range(6)]
+    run = opened(tmp_path, rows)
+    assert judge_classes(run, run.judged.task("disease")) is None
+    assert judge_malignancy(run) is None
+    assert judge_bag_sizes(run) is None
+    assert judge_borderline(run) is not None
 
 
 def test_a_number_is_compared_with_what_was_measured(tmp_path: Path) -> None:

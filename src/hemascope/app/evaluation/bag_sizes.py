@@ -30,7 +30,7 @@ _CAPTION = (
 
 def judge_bag_sizes(run: Evaluated) -> Findings | None:
     """Return whether bag size goes with label or confidence; None where there is neither class nor marker."""
-    tasks = [task for task in run.judged.tasks if task.kind is not TaskKind.NUMBER and len(run.judged)]
+    tasks = [task for task in run.judged.tasks if task.kind is not TaskKind.NUMBER and _sizes(run, task)]
     if not tasks:
         return None
     labels = {task.name: size_against_label(run.judged, task.name) for task in tasks}

@@ -100,7 +100,7 @@ def open_run(path: Path, split: str = "", taxonomy: str = "", resamples: int = 2
     Raises
     ------
     CohortError
-        If the run is not finished, or the answers are malformed or have no such split.
+        If the run is not finished, or the answers are malformed, have no such split, or no truth in it.
     RecipeError
         If the recipe or the taxonomy cannot be read.
     """
@@ -111,6 +111,11 @@ def open_run(path: Path, split: str = "", taxonomy: str = "", resamples: int = 2
     answers = read_answers(file, _tasks(file, recipe, table))
     chosen = _split(split, answers, file)
     judged = answers.of_split(chosen)
+    if np.isnan(judged.truth).all():
+        raise CohortError(
+            f"{file}: nothing is known to be true of the {len(judged)} patients of the split '{chosen}', so there is "
+            "nothing to compare answers with; name their labels in the cohort, or judge another --split"
+        )
     embedding_file = file.with_name(EMBEDDING_FILE)
     read = [name for name in (file, recipe_file, embedding_file) if name.is_file()]
     return Evaluated(
