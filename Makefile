@@ -79,6 +79,7 @@ bench: $(VENV)/.installed-dev  ## Run every benchmark and write docs/benchmarks.
 		$(addsuffix .looks,$(wildcard runs/cell_without_*/encoder_without_*))) --json docs/benchmarks/generative.json
 	@$(BIN)/hemascope bench synthetic --json docs/benchmarks/synthetic.json
 	@$(BIN)/hemascope bench counterfactuals --split val --json docs/benchmarks/counterfactuals.json
+	@$(BIN)/hemascope bench shortcuts --json docs/benchmarks/shortcuts.json
 	@$(BIN)/hemascope bench diffusion-cost --json docs/benchmarks/diffusion_cost.json
 	@$(BIN)/hemascope bench leukemia --recipe recipes/hmscam_cpu.toml --runs runs/leukemia --json docs/benchmarks/leukemia.json
 	@$(BIN)/python -m hemascope.app.benchmark_page docs/benchmarks

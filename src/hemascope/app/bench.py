@@ -11,8 +11,10 @@ from pathlib import Path
 
 from hemascope.app import (
     bench_attributes,
+    bench_bag_speed,
     bench_blasts,
     bench_classification,
+    bench_cohorts,
     bench_conformal,
     bench_counterfactuals,
     bench_detection,
@@ -340,6 +342,8 @@ BENCHMARKS: Mapping[str, Callable[[BenchmarkRequest, BenchmarkParts, Progress], 
     "synthetic": bench_synthetic.run,
     "counterfactuals": bench_counterfactuals.run,
     "shortcuts": bench_shortcuts.run,
+    "cohorts": bench_cohorts.run,
+    "bag-speed": bench_bag_speed.run,
 }
 """Name to what runs it."""
 

@@ -12,7 +12,7 @@ from hemascope.app.bench_report import WholeRun
 from hemascope.app.embedding_decider import EmbeddingDecider
 from hemascope.app.protocol_encoder import ProtocolEncoder
 from hemascope.core.errors import DataSetError, InputError, WeightsError
-from hemascope.core.ports import CellClassifier, CellDenoiser, RedCellClassifier, TensorGraph
+from hemascope.core.ports import BagModel, CellClassifier, CellDenoiser, RedCellClassifier, TensorGraph
 from hemascope.core.provenance import ModelIdentity
 from hemascope.data.catalog import CROP_READERS, FIELD_READERS
 from hemascope.data.folds import Fold
@@ -47,7 +47,7 @@ class BenchmarkRequest:
     large
         Whether ``speed`` analyzes one image of 10,000 x 10,000 pixels too.
     beside
-        Further segmenters to measure beside it, such as ``stardist:FOLDER@0.25``.
+        Further segmenters to measure beside it, such as ``stardist:FOLDER@0.25``; for ``bag-speed`` Python files.
     encoders
         Encoders to measure, by name or folder, for the benchmarks of encoders and of what stands on them; empty for
         the benchmark's own choice.
@@ -129,6 +129,11 @@ def no_decider() -> EmbeddingDecider:
     )
 
 
+def no_bag_model(folder: Path, threads: int) -> BagModel:
+    """Raise ``InputError``: these parts hold no models of patients."""
+    raise InputError("there is no model of patients among the parts of this benchmark; give it parts that have one")
+
+
 def no_published_denoiser() -> CellDenoiser:
     """Raise ``InputError``: these parts hold no latent diffusion."""
     raise InputError("there is no latent diffusion among the parts of this benchmark; give it parts that have one")
@@ -162,6 +167,8 @@ class BenchmarkParts:
         Makes the denoiser of embeddings as it decides on crops; nothing in it remembers crops.
     published_denoiser
         Makes the published latent diffusion in its own size, with random values.
+    bag_model
+        A model folder and a number of threads to the ensemble that answers about patients.
     """
 
     analyzer: Callable[[str], FieldAnalyzer]
@@ -175,6 +182,7 @@ class BenchmarkParts:
     pixel_denoiser: Callable[[Path | None], CellDenoiser] = no_denoiser
     embedding_decider: Callable[[], EmbeddingDecider] = no_decider
     published_denoiser: Callable[[], CellDenoiser] = no_published_denoiser
+    bag_model: Callable[[Path, int], BagModel] = no_bag_model
 
 
 @dataclass(frozen=True, slots=True)

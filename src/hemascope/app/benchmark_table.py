@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from hemascope.app.bench_bag_speed import bag_speed_tables
 from hemascope.app.bench_shortcuts import shortcut_tables
+from hemascope.app.cohort_tables import cohort_tables
 from hemascope.app.conformal_tables import conformal_tables
 from hemascope.app.counterfactual_tables import counterfactual_tables
 from hemascope.app.leukemia_table import leukemia_tables
@@ -341,4 +343,6 @@ _TABLES: Mapping[str, Callable[[Document], tuple[PlainTable, ...]]] = {
     "synthetic": synthetic_tables,
     "counterfactuals": counterfactual_tables,
     "shortcuts": shortcut_tables,
+    "cohorts": cohort_tables,
+    "bag-speed": bag_speed_tables,
 }

@@ -24,7 +24,7 @@ def bench(
             metavar="NAME",
             help="detection, segmentation, classification, redcells, conformal, attributes, "
             "fewshot, transfer, generative, blasts, leukemia, malaria, encoders, diffusion-cost, synthetic, "
-            "counterfactuals, shortcuts, speed or report.",
+            "counterfactuals, cohorts, shortcuts, bag-speed, speed or report.",
         ),
     ],
     data: Annotated[
@@ -63,7 +63,11 @@ def bench(
     ] = False,
     beside: Annotated[
         list[str] | None,
-        typer.Option("--beside", metavar="METHOD", help="Measure this finder too, such as stardist:FOLDER@0.25."),
+        typer.Option(
+            "--beside",
+            metavar="METHOD",
+            help="Measure this finder too, such as stardist:FOLDER@0.25; a Python file (bag-speed).",
+        ),
     ] = None,
     encoder: Annotated[
         list[str] | None,

@@ -23,6 +23,7 @@ from hemascope.wiring.classifiers import build_classifier, build_red_cell_classi
 from hemascope.wiring.denoisers import build_embedding_decider, build_pixel_denoiser, seeded_latent_denoiser
 from hemascope.wiring.encoders import build_protocol_encoder
 from hemascope.wiring.graphs import build_graph
+from hemascope.wiring.patients import build_bag_model
 from hemascope.wiring.segmenters import folder_segmenter, segmenter_name
 from hemascope.wiring.tables import load_grading, load_prior
 
@@ -45,6 +46,7 @@ def benchmark_parts() -> BenchmarkParts:
         pixel_denoiser=build_pixel_denoiser,
         embedding_decider=build_embedding_decider,
         published_denoiser=seeded_latent_denoiser,
+        bag_model=lambda folder, threads: build_bag_model(folder, settings=Settings(threads=threads)),
     )
 
 
