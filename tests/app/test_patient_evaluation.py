@@ -17,6 +17,7 @@ from hemascope.app.evaluate_run import EvaluationRequest, evaluate_run, evaluati
 from hemascope.app.evaluation.bag_sizes import judge_bag_sizes
 from hemascope.app.evaluation.borderline import judge_borderline
 from hemascope.app.evaluation.classes import judge_classes
+from hemascope.app.evaluation.comparison import compare_runs
 from hemascope.app.evaluation.findings import Findings, Sheet
 from hemascope.app.evaluation.inputs import Evaluated, open_run
 from hemascope.app.evaluation.malignancy import judge_malignancy
@@ -237,6 +238,45 @@ def test_the_map_of_patients_out_of_fold_is_of_one_network(tmp_path: Path) -> No
     assert figures(map_patients(open_run(run), "components")) == {
         "method": "principal components", "patients": 12, "fold": None
     }  # fmt: skip
+
+
+def test_two_models_are_compared_on_the_patients_they_share(tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    runs = []
+    for name, skill in (("good", 3.0), ("poor", 0.0)):
+        (tmp_path / name).mkdir()
+        rows = []
+        for k in range(60 if name == "good" else 50):
+            there = k % 2
+            told = {m: 1 / (1 + math.exp(-(random.normal() + skill * (there - 0.5)))) for m in ("a", "b")}
+            row = {f"probability.markers.{m}": value for m, value in told.items()} | {
+                "truth.a": there,
+                "truth.b": there,
+            }
+            rows.append(patient(k, "test", **row))
+        runs.append(opened(tmp_path / name, rows))
+    found = figures(compare_runs(*runs))
+    assert found["patients"] == 50
+    assert found["markers"]["a"]["p_value"] < 0.01
+    average = found["markers"]["average"]
+    assert average["difference"]["value"] == pytest.approx(
+        average["ours"]["value"] - average["theirs"]["value"], abs=1e-5
+    )
+    assert average["difference"]["low"] > 0
+    itself = figures(compare_runs(runs[0], runs[0]))["markers"]
+    assert (itself["a"]["p_value"], itself["average"]["difference"]["value"]) == (1, 0)
+
+
+def test_runs_that_disagree_about_the_truth_or_share_nobody_are_refused(tmp_path: Path) -> None:
+    runs = []
+    for name, split, there in (("a", "test", 1), ("b", "test", 0), ("c", "test_of_c", 1)):
+        (tmp_path / name).mkdir()
+        rows = [marker(k, split, 0.5, there if k == 0 else k % 2) for k in range(6)]
+        runs.append(opened(tmp_path / name, rows))
+    with pytest.raises(CohortError, match="disagree about what is true of amp"):
+        compare_runs(runs[0], runs[1])
+    with pytest.raises(CohortError, match="share no patient"):
+        compare_runs(runs[0], runs[2])
 
 
 def test_two_rows_differing_in_length_are_no_table() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from hemascope.app.evaluation.bag_sizes import judge_bag_sizes
 from hemascope.app.evaluation.borderline import judge_borderline
 from hemascope.app.evaluation.classes import judge_classes
+from hemascope.app.evaluation.comparison import compare_runs
 from hemascope.app.evaluation.drawing.style import RESEARCH_ONLY, our_look, patients
 from hemascope.app.evaluation.findings import Findings, Headline
 from hemascope.app.evaluation.inputs import Evaluated, open_run
@@ -54,6 +55,8 @@ class EvaluationRequest:
         Table of diseases by name or path; "" for the recipe's.
     projection
         How patients are put on a plane.
+    against
+        Another run on the same patients to compare with; None for none.
     """
 
     run: Path
@@ -62,6 +65,7 @@ class EvaluationRequest:
     resamples: int = 2000
     taxonomy: str = ""
     projection: Projection = "auto"
+    against: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +120,11 @@ def open_evaluation(request: EvaluationRequest) -> Evaluation:
     with our_look():
         pass
     run = open_run(request.run, request.split, request.taxonomy, request.resamples)
-    return Evaluation(request, run, _topics(run, request.projection))
+    topics = _topics(run, request.projection)
+    if request.against is not None:
+        other = open_run(request.against, run.split, request.taxonomy, request.resamples)
+        topics += ((f"beside {other.name}", partial(compare_runs, other=other)),)
+    return Evaluation(request, run, topics)
 
 
 def evaluate_run(evaluation: Evaluation, on_step: OnStep = lambda done, note: None) -> EvaluationDone:

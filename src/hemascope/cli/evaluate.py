@@ -36,6 +36,10 @@ def evaluate(
         Literal["auto", "umap", "components"],
         typer.Option("--map", help="How patients are put on a plane; auto: UMAP where it is installed."),
     ] = "auto",
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", metavar="RUN", help="Another run on the same patients, to compare areas with."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Judge a model of patients: figures with intervals, tables, pictures, and a page to look at. Research use only.
@@ -45,8 +49,9 @@ def evaluate(
     from hemascope.app.evaluate_run import EvaluationRequest, evaluate_run, open_evaluation
 
     request = EvaluationRequest(
-        run=run, out=out, split=split or "", resamples=resamples, taxonomy=taxonomy or "", projection=projection
-    )
+        run=run, out=out, split=split or "", resamples=resamples, taxonomy=taxonomy or "", projection=projection,
+        against=against,
+    )  # fmt: skip
     evaluation = open_evaluation(request)
     with progress_bar("evaluating", evaluation.steps, quiet=quiet) as bar:
         done = evaluate_run(evaluation, bar.move_to)
