@@ -59,7 +59,8 @@ def compare_runs(run: Evaluated, other: Evaluated) -> Findings:
         headlines=tuple(lines),
         remarks=(
             f"Areas under the ROC curve of both models on the same {len(ours):,} patients. One question: DeLong's "
-            "test. The average: both models see the same resamples of patients. P values are not corrected for their number.",
+            "test. The average: both models see the same resamples of patients. P values are not "
+            "corrected for their number.",
         ),
     )
 
