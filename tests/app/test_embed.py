@@ -155,6 +155,15 @@ def test_whatever_decides_an_embedding_is_noticed(request_: EmbedRequest) -> Non
     assert counts(run(request_)) == (0, 3, 0)
 
 
+def test_cells_cut_at_another_width_have_another_digest(request_: EmbedRequest) -> None:
+    encoder = ClassifierEncoder()
+    assert encoder.spec.crop_um is not None
+    own = encoder_digest(encoder.identity, encoder.spec)
+    for width, same in ((encoder.spec.crop_um, True), (20.0, False)):
+        table = anndata.read_h5ad(run(replace(request_, crop_um=width), encoder).path)
+        assert (table.uns["encoder"]["digest"] == own) == same
+
+
 def test_a_new_image_alone_is_computed(request_: EmbedRequest, fields: Path) -> None:
     run(request_)
     shutil.copy(write_fields(fields.parent / "more", 4)[3], fields / "3.png")

@@ -148,13 +148,24 @@ def _facts(
         provenance = gather_provenance(AnalysisRecipe(), (encoder.identity,), request.command)
         provenance = replace(provenance, recipe=chosen, recipe_sha256=json_digest(chosen))
     described = asdict(encoder.identity) | asdict(encoder.spec)
-    described["digest"] = encoder_digest(encoder.identity, encoder.spec)
+    described["digest"] = encoder_digest(encoder.identity, _as_cut(encoder.spec, images))
     return lambda summary: {
         "encoder": described,
         "crops": images.cut,
         "provenance": json.dumps(asdict(provenance), sort_keys=True, default=str),
         "failed": [failed.message for failed in summary.failed],
     }
+
+
+def _as_cut(spec: EncoderSpec, images: CellImages) -> EncoderSpec:
+    """Return the specification with the width that crops have, where that is not the encoder's own.
+
+    Cells cut at another width have other embeddings: what was learned on the ones must not meet the others.
+    """
+    width = images.cut.get("crop_um")
+    if not isinstance(width, float) or width == (spec.crop_um or DEFAULT_UM):
+        return spec
+    return replace(spec, crop_um=width)
 
 
 def _of_data_set(request: EmbedRequest, name: str, crop_px: int, crop_um: float) -> LabeledCrops:

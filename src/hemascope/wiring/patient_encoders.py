@@ -62,7 +62,8 @@ def find_encoder(digest: str, settings: Settings | None = None, called: str = ""
     there = ", ".join(f"{encoder.name} ({encoder.digest[:12]})" for encoder in known)
     raise CohortError(
         f"the model of patients takes embeddings of the encoder {wanted}, which is not on this machine; there are "
-        f"{there}: pull it (hemascope models pull NAME), or name its folder with --patient-encoder"
+        f"{there}: pull it (hemascope models pull NAME), or name its folder with --patient-encoder; where its cohort "
+        "was cut at another width (embed --crop-um), embed and train again without"
     )
 
 
