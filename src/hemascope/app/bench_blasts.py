@@ -12,6 +12,7 @@ from PIL import Image
 from hemascope.app.bench_fields import Progress
 from hemascope.app.bench_record import Measures, table_digest
 from hemascope.app.bench_request import BenchmarkParts, BenchmarkRequest, Outcome, needed_root
+from hemascope.app.blast_bags import SIZES, add_sub_bags
 from hemascope.app.blast_methods import AREA_AND_COLOR, Blocks, scores_of
 from hemascope.app.protocol_encoder import ProtocolEncoder
 from hemascope.cells.crop import cut_square
@@ -48,7 +49,7 @@ def run(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) ->
     encoders = [parts.protocol_encoder(name) for name in request.encoders or DEFAULT_ENCODERS]
     embedded = {encoder.name: embed_painted(encoder, records, white, progress) for encoder in encoders}
     measures = Measures()
-    chosen = measure_methods(measures, records, simple, embedded, progress)
+    chosen = measure_methods(measures, records, simple, embedded, progress, sub_bags=True)
     return Outcome(
         data={CARD.name: {"version": "", "license": CARD.license, "tables_sha256": table_digest(root / CARD.name)}},
         n={
@@ -72,8 +73,13 @@ def measure_methods(
     simple: Blocks,
     embedded: Mapping[str, NDArray[np.float64]],
     progress: Progress,
+    *,
+    sub_bags: bool = False,
 ) -> dict[str, dict[str, str]]:
-    """Add the figures of every method; return what each chose within the training subjects of every split."""
+    """Add the figures of every method; return what each chose within the training subjects of every split.
+
+    With ``sub_bags`` also those of many cells of a subject together, where every subject has enough of them.
+    """
     subjects = np.array([record.subject for record in records])
     images = np.array([record.image for record in records])
     blast = np.array([record.blast for record in records])
@@ -97,6 +103,8 @@ def measure_methods(
         for pair, test in pairs:
             statistic = auroc_statistic(scores[method][pair], blast[test])
             measures.add(f"split.{'+'.join(pair)}.{method}", {"auroc": Estimate.resampled(images[test], statistic)})
+    if sub_bags and min(np.unique(subjects, return_counts=True)[1]) >= max(SIZES):
+        add_sub_bags(measures, scores, {"area_and_color": simple["area_and_color"], **embedded}, subjects, blast)
     return chosen
 
 

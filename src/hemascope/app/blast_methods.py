@@ -57,7 +57,7 @@ def scores_of(
         "outline.subjects": _by_subjects({"outline": simple["outline"]}, subjects, images, blast, test),
     }
     for name, values in embedded.items():
-        reduced = _components(values, test)
+        reduced = components(values, test)
         told[f"{name}.logistic"] = (_logistic(values, subjects, blast, test), "")
         told[f"{name}.subjects"] = _by_subjects({name: reduced}, subjects, images, blast, test)
         area = simple["outline"][:, :1]
@@ -92,7 +92,7 @@ def _logistic(
     return np.asarray(logits[:, 1] - logits[:, 0], np.float64)
 
 
-def _components(values: NDArray[np.float64], test: NDArray[np.bool_]) -> NDArray[np.float64]:
+def components(values: NDArray[np.float64], test: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the leading principal components of all cells, scaled and turned by the training cells alone."""
     known = values[~test]
     scale = np.maximum(known.std(axis=0), 1e-9)

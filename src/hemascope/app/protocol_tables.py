@@ -106,8 +106,26 @@ def blast_tables(document: Document) -> tuple[PlainTable, ...]:
     return (
         PlainTable("Blasts and normal cells of subjects left out, by cell", columns, rows),
         PlainTable("Each pair of subjects left out", ("Left out", *rows_of), each),
+        *_sub_bag_tables(document, own),
     )
 
+
+def _sub_bag_tables(document: Document, own: Figures) -> tuple[PlainTable, ...]:
+    """Return the figures of sub-bags by their size; nothing where none were asked for."""
+    keys = [key for key in document["metrics"] if key.startswith("sub_bags.") and key.endswith(".auroc")]
+    rows = tuple(
+        (
+            key.split(".")[1],
+            ".".join(key.split(".")[2:-1]),
+            *(own.text(f"{key.removesuffix('.auroc')}.{name}") for name in _SUB_BAG_FIGURES),
+        )
+        for key in keys
+    )
+    columns = ("Cells", "Method", "Mean AUROC of 18 splits", "Lowest", "Over area and color", "Over it by single cells")
+    return (PlainTable("Sub-bags of the subjects left out", columns, rows),) if rows else ()
+
+
+_SUB_BAG_FIGURES = ("auroc", "lowest", "over_baseline", "over_single_cells")
 
 PROTOCOL_TABLES: Mapping[str, Callable[[Document], tuple[PlainTable, ...]]] = {
     "fewshot": few_shot_tables,
