@@ -23,7 +23,9 @@ def check(
         list[str] | None,
         typer.Option("--label", metavar="COLUMN", help="A label to check. May be repeated; else every column."),
     ] = None,
-    variant: Annotated[str, typer.Option("--variant", metavar="NAME", help="Embeddings in the column path:NAME.")] = "",
+    variant: Annotated[
+        str | None, typer.Option("--variant", metavar="NAME", help="Embeddings in the column path:NAME.")
+    ] = None,
     json_file: Annotated[Path, typer.Option("--json", metavar="FILE", help="Where to write the checks.")] = Path(
         "checks.json"
     ),
@@ -35,7 +37,7 @@ def check(
     from hemascope.app.bench_record import write_text
     from hemascope.app.cohort_checks import checks_document, open_checked
 
-    cohort, results = open_checked(manifest, variant, labels or ())
+    cohort, results = open_checked(manifest, variant or "", labels or ())
     write_text(json_file, json.dumps(checks_document(cohort, results), indent=1, ensure_ascii=False) + "\n")
     print_checks(results)
     if any(result.raised for result in results):

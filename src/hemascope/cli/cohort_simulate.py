@@ -22,9 +22,9 @@ def simulate(
     ] = None,
     plant: Annotated[Shortcut | None, typer.Option("--plant", help="A shortcut that a model should not take.")] = None,
     label: Annotated[
-        str,
+        str | None,
         typer.Option("--label", metavar="NAME", help="Marker or class that the shortcut goes with; else the first."),
-    ] = "",
+    ] = None,
 ) -> None:
     """Write manifest.csv, embeddings.h5ad and truth.json: which cells carry the signal, and the best possible answers.
 
@@ -32,7 +32,7 @@ def simulate(
     """
     from hemascope.app.cohort_simulation import MANIFEST_FILE, SimulationRequest, write_simulated
 
-    made = write_simulated(SimulationRequest(preset, out, seed, patients, plant, label))
+    made = write_simulated(SimulationRequest(preset, out, seed, patients, plant, label or ""))
     cells = len(made.drawn.bags.values)
     typer.echo(f"{len(made.facts)} simulated patients with {cells} cells in {out / MANIFEST_FILE}")
     if made.planted is not None:
