@@ -7,7 +7,7 @@ run on the same cores, each round begun by another, so that a slow spell of the 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,12 +42,11 @@ Epoch = Callable[[], EpochTime]
 def run(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) -> Outcome:
     """Return patients a second in training, ours and others', their ratios, and milliseconds of an answer."""
     need_torch("timing the training of models of patients")
-    peers = [load_peer(Path(name)) for name in request.beside]
-    if len({peer.name for peer in peers}) != len(peers):
-        raise InputError("two files given with --beside have the same NAME; give each its own")
     threads = min(THREADS, usable_cores())
     bags, truth = simulated_bags((request.limit or MYELOMA_SPLIT[0]) + _VALIDATE)
+    answers = answer_times(parts, threads, progress)  # before code of others changes anything in this process
     own = _own_epochs(bags, truth, threads)
+    peers = _load_peers(request.beside)
     others = {peer.name: _peer_epoch(peer, bags, truth, threads) for peer in peers}
     gflops = [measure_gflops()]
     patients = len(bags) - _VALIDATE
@@ -60,7 +59,7 @@ def run(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) ->
             rates[f"over_{other}"] = times[other][0] / wall
             rates[f"processor_over_{other}"] = times[other][1] / processor
         measures.add(f"train.{name}", {key: median_rate(found) for key, found in rates.items()})
-    for name, milliseconds in answer_times(parts, threads, progress).items():
+    for name, milliseconds in answers.items():
         measures.add(f"answer.{name}", {"milliseconds": Estimate(milliseconds)})
     measures.add("calibration", {f"gflops_{place}": Estimate(value) for place, value in enumerate(gflops, 1)})
     return Outcome(
@@ -76,6 +75,13 @@ def run(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) ->
             "peers": {peer.name: {"version": peer.version, "commit": peer.commit} for peer in peers},
         },
     )
+
+
+def _load_peers(files: Sequence[str]) -> list[Peer]:
+    peers = [load_peer(Path(name)) for name in files]
+    if len({peer.name for peer in peers}) != len(peers):
+        raise InputError("two files given with --beside have the same NAME; give each its own")
+    return peers
 
 
 def simulated_bags(patients: int) -> tuple[BagSet, NDArray[np.float64]]:
