@@ -21,7 +21,7 @@ from hemascope.synth.cohort.truth import CohortTruth
 
 Progress = Callable[[str, int, int], None]
 
-PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """C of the logistic regression on pooled cells, of which validation patients choose one a marker."""
 
 
