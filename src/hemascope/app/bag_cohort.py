@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hemascope.app.cohort import open_cohort
 from hemascope.bags.checks import check_finite, check_truth
+from hemascope.bags.counts import count_cohort
 from hemascope.bags.folds import EXCLUDED, TEST, PatientPlan, plan_folds
 from hemascope.bags.taxonomy import load_taxonomy
 from hemascope.bags.truth import truth_of
@@ -19,7 +20,11 @@ from hemascope.core.cohort import Cohort
 from hemascope.core.disease_taxonomy import DiseaseTaxonomy
 from hemascope.core.errors import CohortError, RecipeError
 from hemascope.core.patient import PatientFacts
+from hemascope.data.cohort.manifest import read_manifest
 from hemascope.recipes.bags import BagTrainingRecipe
+
+COUNTS = "counts"
+"""The variant that stands for differential counts with age and sex in the place of embedded cells."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +77,7 @@ def open_training_cohort(recipe: BagTrainingRecipe, manifest: Path, variant: str
     manifest
         The cohort.
     variant
-        Which embeddings of it; "" for the usual ones.
+        Which embeddings of it; "" for the usual ones, ``COUNTS`` for counts instead.
 
     Raises
     ------
@@ -84,7 +89,7 @@ def open_training_cohort(recipe: BagTrainingRecipe, manifest: Path, variant: str
     taxonomy = load_taxonomy(recipe.taxonomy) if recipe.taxonomy else None
     tasks = tasks_of(recipe, taxonomy)
     columns = [column for task in tasks for column in task.columns]
-    cohort = open_cohort(manifest, variant, include_excluded=True, labels=columns)
+    cohort = open_variant(manifest, variant, columns)
     named = [EXCLUDED if fact.excluded else fact.split for fact in cohort.facts]
     truth = _truth(cohort.facts, tasks, taxonomy)
     learned = [place for place, split in enumerate(named) if split not in (TEST, EXCLUDED)]
@@ -95,6 +100,33 @@ def open_training_cohort(recipe: BagTrainingRecipe, manifest: Path, variant: str
     except ValueError as error:
         raise CohortError(f"{manifest}: {error}") from error
     return TrainingCohort(tasks, taxonomy, cohort, truth, plan)
+
+
+def open_variant(manifest: Path, variant: str = "", labels: Sequence[str] = ()) -> Cohort:
+    """Open a cohort, excluded patients too, with one of its embeddings, or with counts in their place.
+
+    Parameters
+    ----------
+    manifest
+        The cohort.
+    variant
+        Which embeddings; "" for the usual ones, ``COUNTS`` for differential counts with age and sex.
+    labels
+        Columns that are labels, and so no covariates.
+
+    Raises
+    ------
+    CohortError
+        If it cannot be read, has no such embeddings or no counts, or calls embeddings by the name of the counts.
+    """
+    if variant != COUNTS:
+        return open_cohort(manifest, variant, include_excluded=True, labels=labels)
+    if COUNTS in read_manifest(manifest).variants:
+        raise CohortError(
+            f"{manifest} has a column 'path:{COUNTS}', but the variant '{COUNTS}' stands for differential counts; "
+            "rename the column"
+        )
+    return count_cohort(open_cohort(manifest, include_excluded=True, labels=labels))
 
 
 def _truth(

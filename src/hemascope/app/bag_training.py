@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,7 @@ def train_bag_model(
     on_epoch
         Progress.
     variant
-        Which embeddings of the cohort; "" for the usual ones.
+        Which embeddings of the cohort; "" for the usual ones, ``counts`` for differential counts instead.
 
     Returns
     -------
@@ -75,29 +76,78 @@ def train_bag_model(
         If a folder cannot be written.
     """
     need_torch("training a model of patients")
-    from hemascope.train.bags.curves import draw_member_curves
-    from hemascope.train.bags.members import fit_members, member_folder
-
     opened = open_training_cohort(recipe, manifest, variant)
     folder = run or Path("runs") / recipe.name
-    start_bag_run(folder, recipe, opened, manifest, variant)
-    members = fit_members(recipe, opened.tasks, opened.cohort.bags, opened.truth, opened.plan, folder, on_epoch)
-    draw_member_curves(
-        folder,
-        {f"fold {m.fold}, seed {m.seed_number}": folder / member_folder(m.fold, m.seed_number) for m in members},
-    )
-    calibration, answers, embedding = _answer(opened, members, folder)
-    write_answers(folder / ANSWERS_FILE, answers)
-    _write_embedding(folder / EMBEDDING_FILE, answers, embedding)
+    members, calibration = fit_and_answer(recipe, opened, manifest, folder, on_epoch, variant)
     model = out or folder / "model"
     ship_members(recipe, opened, members, calibration, folder, model, command)
     finish_bag_run(folder)
     return model
 
 
-def _answer(
-    opened: TrainingCohort, members: Sequence[BagMember], folder: Path
-) -> tuple[BagCalibration, PatientAnswers, NDArray[np.float32]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class AskedMembers:
+    """What trained members say of a cohort.
+
+    Attributes
+    ----------
+    calibration
+        Of the ensemble.
+    by_fold
+        What the held-out patients of each fold were answered with.
+    answers
+        P rows: held-out patients, and those only asked by the whole ensemble.
+    embedding
+        P x E.
+    """
+
+    calibration: BagCalibration
+    by_fold: Mapping[int, BagCalibration]
+    answers: PatientAnswers
+    embedding: NDArray[np.float32]
+
+
+def fit_and_answer(
+    recipe: BagTrainingRecipe,
+    opened: TrainingCohort,
+    manifest: Path,
+    folder: Path,
+    on_epoch: OnEpoch,
+    variant: str = "",
+) -> tuple[tuple[BagMember, ...], BagCalibration]:
+    """Train the members, or go on, and write all of a run folder but the model and the mark that it is finished.
+
+    Parameters
+    ----------
+    opened
+        The cohort in ``manifest``.
+    folder
+        The run folder.
+
+    Raises
+    ------
+    RecipeError
+        If the folder holds another run, or a training diverges.
+    OutputError
+        If the folder cannot be written.
+    """
+    from hemascope.train.bags.curves import draw_member_curves
+    from hemascope.train.bags.members import fit_members, member_folder
+
+    start_bag_run(folder, recipe, opened, manifest, variant)
+    members = fit_members(recipe, opened.tasks, opened.cohort.bags, opened.truth, opened.plan, folder, on_epoch)
+    draw_member_curves(
+        folder,
+        {f"fold {m.fold}, seed {m.seed_number}": folder / member_folder(m.fold, m.seed_number) for m in members},
+    )
+    asked = ask_members(opened, members)
+    _write_calibration(folder / CALIBRATION_FILE, asked)
+    write_answers(folder / ANSWERS_FILE, asked.answers)
+    _write_embedding(folder / EMBEDDING_FILE, asked.answers, asked.embedding)
+    return members, asked.calibration
+
+
+def ask_members(opened: TrainingCohort, members: Sequence[BagMember]) -> AskedMembers:
     """Calibrate on held-out patients; answer for them fold by fold, and for those only asked by the whole ensemble."""
     from hemascope.train.bags.members import told_by, told_out_of_fold
 
@@ -105,7 +155,6 @@ def _answer(
     places, folds, held = told_out_of_fold(members, tasks, bags, opened.plan)
     calibration = fit_calibration(tasks, held.outputs, truth[places], opened.taxonomy)
     told, given = cross_fitted(tasks, held.outputs, truth[places], folds, opened.taxonomy)
-    _write_calibration(folder / CALIBRATION_FILE, calibration, given)
     rows = [places]
     splits = [OUT_OF_FOLD] * len(places)
     probabilities, numbers = [told], [numbers_of(tasks, held.outputs)]
@@ -129,14 +178,14 @@ def _answer(
         truth[every],
         laboratory_columns(tasks, opened.taxonomy),
     )
-    return calibration, answers, np.concatenate(embeddings)
+    return AskedMembers(calibration, given, answers, np.concatenate(embeddings))
 
 
-def _write_calibration(path: Path, calibration: BagCalibration, given: dict[int, BagCalibration]) -> None:
+def _write_calibration(path: Path, asked: AskedMembers) -> None:
     values = {
         "chosen_on": OUT_OF_FOLD,
-        **calibration.as_json(),
-        "by_fold": {str(fold): one.as_json() for fold, one in given.items()},
+        **asked.calibration.as_json(),
+        "by_fold": {str(fold): one.as_json() for fold, one in asked.by_fold.items()},
     }
     try:
         path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")

@@ -20,7 +20,7 @@ def predict(
         Path | None, typer.Option("--cohort", metavar="MANIFEST", help="A CSV table with one row a smear.")
     ] = None,
     variant: Annotated[
-        str | None, typer.Option("--variant", metavar="NAME", help="Embeddings in the column path:NAME.")
+        str | None, typer.Option("--variant", metavar="NAME", help="Embeddings in the column path:NAME; or: counts.")
     ] = None,
     taxonomy: Annotated[
         str | None,
@@ -33,7 +33,7 @@ def predict(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Ask a model of patients: probabilities, numbers, and why there is no answer. Research use only."""
-    from hemascope.app.cohort import open_cohort
+    from hemascope.app.bag_cohort import open_variant
     from hemascope.app.predict_patients import cohort_of_features, predict_cohort
     from hemascope.bags.taxonomy import load_taxonomy
     from hemascope.core.errors import InputError
@@ -45,7 +45,7 @@ def predict(
     ensemble = build_bag_model(model)
     if cohort is not None:
         labels = [column for task in ensemble.tasks for column in task.columns]
-        asked = open_cohort(cohort, variant or "", include_excluded=True, labels=labels)
+        asked = open_variant(cohort, variant or "", labels)
     else:
         asked = cohort_of_features(features or [])
     with progress_bar("answering for patients", len(asked), quiet=quiet) as bar:

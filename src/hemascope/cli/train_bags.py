@@ -14,7 +14,7 @@ def bags(
     recipe: Annotated[Path, typer.Argument(help="Recipe file, such as recipes/myeloma.toml.")],
     cohort: Annotated[Path, typer.Option("--cohort", metavar="MANIFEST", help="A CSV table with one row a smear.")],
     variant: Annotated[
-        str | None, typer.Option("--variant", metavar="NAME", help="Embeddings in the column path:NAME.")
+        str | None, typer.Option("--variant", metavar="NAME", help="Embeddings in the column path:NAME; or: counts.")
     ] = None,
     run: Annotated[
         Path | None, typer.Option("--run", help="Run folder with log and checkpoints; default: runs/NAME. Resumes.")

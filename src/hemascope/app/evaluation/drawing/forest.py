@@ -58,7 +58,9 @@ class ForestGroup:
     rows: tuple[ForestRow, ...]
 
 
-def draw_forest(title: str, groups: Sequence[ForestGroup], overall: ForestRow, what: str) -> Any:
+def draw_forest(
+    title: str, groups: Sequence[ForestGroup], overall: ForestRow, what: str, counted: str = "patients (positive)"
+) -> Any:
     """Return the forest plot.
 
     Parameters
@@ -71,6 +73,8 @@ def draw_forest(title: str, groups: Sequence[ForestGroup], overall: ForestRow, w
         Figure of all patients, a diamond at the top.
     what
         What the figure is, for the axis: ``AUROC``.
+    counted
+        What stands in the last column.
     """
     lines = 2 + sum(1 + len(group.rows) for group in groups)
     height = _ABOVE + _ROW * lines + _BELOW
@@ -78,7 +82,7 @@ def draw_forest(title: str, groups: Sequence[ForestGroup], overall: ForestRow, w
     figure.set_layout_engine("none")
     entitle(figure, title)
     axes = figure.add_axes((_LEFT / _WIDTH, _BELOW / height, _PLOT / _WIDTH, _ROW * lines / height))
-    for x, name in ((_FIGURES, "value [95% CI]"), (_COUNTS, "patients (positive)")):
+    for x, name in ((_FIGURES, "value [95% CI]"), (_COUNTS, counted)):
         _text(axes, x, -1, name, color=SOFT)
     if overall.value is not None:
         axes.axvline(overall.value, color=FAINT, linewidth=0.9, zorder=0)
