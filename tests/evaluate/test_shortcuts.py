@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -158,6 +159,19 @@ def test_part_of_a_patient_is_found_and_told_as_a_share() -> None:
     cells[3, :10] = cells[1, :10]
     (pair,) = shared_cells(BagSet(tuple("abcde"), cells.reshape(-1, 8), np.arange(6) * 40, "e"))
     assert (pair.first, pair.second, pair.cells, pair.share) == (1, 3, 10, 0.25)
+
+
+def test_patients_of_any_size_and_long_vectors_in_a_file_are_searched(tmp_path: Path) -> None:
+    generator = np.random.default_rng(3)
+    sizes = np.array([17_000, 40, 300, 300, 5])
+    cells = np.memmap(tmp_path / "cells", np.float32, mode="w+", shape=(int(sizes.sum()), 40))
+    cells[:] = generator.normal(size=cells.shape)
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    cells[starts[3] : starts[4]] = cells[starts[2] : starts[3]] + generator.normal(0, 0.02, (300, 40))
+    cells[starts[4] : starts[5]] = cells[10:15]
+    found = shared_cells(BagSet(tuple("abcde"), cells, starts, "e"))
+    assert [(pair.first, pair.second, pair.exact) for pair in found] == [(0, 4, True), (2, 3, False)]
+    assert found[1].share > 0.9
 
 
 def test_missing_labels_and_facts_are_left_out() -> None:

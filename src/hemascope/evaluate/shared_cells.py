@@ -1,11 +1,13 @@
 """Patients who share cells: the same rows, or rows that were embedded twice; fast enough for any cohort.
 
-Equal rows have equal digests. Rows that are nearly equal fall, but for bad luck, into the same cell of a grid over some
-random directions; only rows that meet there are compared in full.
+Equal rows have equal digests. For rows that are nearly equal long vectors are first turned into 32 random projections,
+which keep distances to about an eighth and let cohorts that do not fit into memory be searched. Such rows fall, but for
+bad luck, into the same cell of a grid over some random directions; only rows that meet there are compared.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -35,6 +37,7 @@ _TABLES = 2
 _NEIGHBORS = 8  # in a grid cell that are compared with a row
 _MOST_OWNERS = 8  # of one row: what more patients have is no cell
 _ROWS = 1 << 14
+_DIMENSIONS = 32
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, its bits without pattern
 
 
@@ -127,7 +130,7 @@ def _alone(digests: NDArray[np.uint64]) -> NDArray[np.intp]:
 def _near_rows(bags: BagSet, owner: NDArray[np.intp], rows: NDArray[np.intp], seed: int) -> NDArray[np.intp]:
     """Return K x 2 of some ascending rows, of two patients, that are nearly equal."""
     generator = np.random.default_rng(seed)
-    values = bags.values - bags.values.mean(axis=0)
+    values = _compact(bags.values, generator)
     distance = NEAR * _usual_distance(values, bags, owner, generator)
     if not distance > 0 or not len(rows):
         return np.empty((0, 2), np.intp)
@@ -142,12 +145,37 @@ def _usual_distance(
     if len(bags) < 3:
         return 0.0
     asked = generator.choice(len(values), min(_SAMPLE, len(values)), replace=False)
-    norms = np.einsum("ij,ij->i", values, values)
-    squares = norms - 2 * (values[asked] @ values.T)  # up to the norm of the cell asked
-    nearest = np.minimum.reduceat(squares, bags.starts[:-1], axis=1)
+    nearest = np.concatenate(
+        [_nearest(values, bags.starts, block, values[asked]) for block in _patient_blocks(bags.starts)], axis=1
+    )
     nearest[np.arange(len(asked)), owner[asked]] = np.inf
-    second = np.partition(nearest, 1, axis=1)[:, 1] + norms[asked]
-    return float(np.sqrt(np.median(second.clip(0))))
+    return float(np.sqrt(np.median(np.partition(nearest, 1, axis=1)[:, 1])))
+
+
+def _nearest(
+    values: NDArray[np.float32], starts: NDArray[np.intp], block: slice, asked: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the squared distance from each cell asked to the nearest of each patient of a block."""
+    edges = starts[block.start : block.stop + 1]
+    rows = values[edges[0] : edges[-1]]
+    squares = (rows**2).sum(axis=1) + (asked**2).sum(axis=1)[:, None] - 2 * (asked @ rows.T)
+    return np.asarray(np.minimum.reduceat(squares.clip(0), edges[:-1] - edges[0], axis=1), np.float32)
+
+
+def _patient_blocks(starts: NDArray[np.intp]) -> list[slice]:
+    """Return runs of patients of about ``_ROWS`` cells, one patient at least."""
+    edges = np.unique(np.searchsorted(starts, np.arange(0, starts[-1] + _ROWS, _ROWS)).clip(max=len(starts) - 1))
+    return [slice(int(first), int(last)) for first, last in itertools.pairwise(edges)]
+
+
+def _compact(values: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.float32]:
+    """Return centered rows of at most ``_DIMENSIONS`` numbers."""
+    mean = values.mean(axis=0)
+    if values.shape[1] <= _DIMENSIONS:
+        return np.asarray(values - mean, np.float32)
+    directions = generator.standard_normal((values.shape[1], _DIMENSIONS), np.float32) / np.sqrt(_DIMENSIONS)
+    blocks = range(0, len(values), _ROWS)
+    return np.concatenate([(values[start : start + _ROWS] - mean) @ directions for start in blocks], dtype=np.float32)
 
 
 def _meeting(
