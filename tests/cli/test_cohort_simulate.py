@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hemascope.app.cohort import open_cohort
-from hemascope.app.cohort_checks import open_checked, task_of_column
+from hemascope.app.cohort_checks import check_cohort, open_checked, task_of_column, warnings_of
 from hemascope.app.cohort_simulation import (
     EMBEDDINGS_FILE,
     MANIFEST_FILE,
@@ -141,6 +141,16 @@ def test_a_column_that_is_not_there_is_named(folder: Path, written: SimulatedCoh
     assert written.facts
     with pytest.raises(CohortError, match="no column 'del1p'"):
         open_checked(folder / MANIFEST_FILE, labels=["del1p"])
+
+
+def test_warnings_say_what_was_raised_and_how_much_more() -> None:
+    made = simulate(SimulationRequest(EASY, Path("unused"), patients=90, shortcut=Shortcut.DUPLICATES))
+    results = check_cohort(made.cohort, made.table, made.truth.tasks)
+    told = warnings_of(results, most=3)
+    assert len(told) == 4
+    assert all("share" in line and "what to do: keep one of the two" in line for line in told[:3])
+    assert told[3].startswith("9 more")
+    assert warnings_of([result for result in results if not result.raised]) == []
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,14 @@ def check_cohort(cohort: Cohort, truth: NDArray[np.float64], tasks: Sequence[Bag
     return check_shortcuts(cohort, truth, tasks)
 
 
+def warnings_of(results: Sequence[CheckResult], most: int = 5) -> list[str]:
+    """Return a sentence for each check that was raised, with what to do; of more than ``most``, how many more."""
+    raised = [result for result in results if result.raised]
+    told = [f"{result.words}; what to do: {result.advice}" for result in raised[:most]]
+    left = len(raised) - most
+    return [*told, f"{left} more; hemascope cohort check lists them"] if left > 0 else told
+
+
 def checks_document(cohort: Cohort, results: Sequence[CheckResult]) -> dict[str, object]:
     """Return the checks in plain JSON types."""
     return {
