@@ -29,9 +29,8 @@ def write_counted(folder: Path, variant: str = "") -> Path:
         np.save(folder / f"p{place}.npy", random.normal(size=(4, 8)).astype(np.float32))
         more = f"p{place}.npy," if variant else ""
         kind = place % 3
-        lines.append(
-            f"p{place},p{place}.npy,{more}{DISEASE.outputs[kind]},{30 + place},{'fm'[place % 2]},{90 * (kind == 1)},{90 * (kind == 2)},100"
-        )
+        counts = f"{90 * (kind == 1)},{90 * (kind == 2)},100"
+        lines.append(f"p{place},p{place}.npy,{more}{DISEASE.outputs[kind]},{30 + place},{'fm'[place % 2]},{counts}")
     manifest = folder / "counted.csv"
     manifest.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return manifest
