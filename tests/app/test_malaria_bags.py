@@ -11,7 +11,8 @@ from hemascope.app.malaria_bags import MalariaPatients, draw_bags, fold_of_patie
 from hemascope.app.malaria_measures import (
     cell_auroc,
     gray_histograms,
-    histogram_scores,
+    gray_percentiles,
+    gray_scores,
     mean_of_folds,
     patient_auroc,
     scores_of_draws,
@@ -114,9 +115,18 @@ def test_gray_histograms_have_22_numbers_of_the_cell_alone() -> None:
     assert told[1].tolist() == [1] + [0] * 19 + [0.5, 1]
 
 
+def test_gray_percentiles_run_from_the_darkest_to_the_brightest_pixel_of_the_cell() -> None:
+    images = np.zeros((2, 50, 50), np.uint8)
+    images[0, :2, :10] = np.arange(1, 21).reshape(2, 10)
+    told = gray_percentiles(images)
+    np.testing.assert_allclose(told[0, :20], np.arange(1, 21))
+    assert told[0, 20:].tolist() == pytest.approx([10.5, np.arange(1, 21).std()])
+    assert not told[1].any()
+
+
 def test_histograms_that_differ_are_told_on_patients_left_out() -> None:
     rng = np.random.default_rng(0)
     malaria = np.arange(40) % 2 == 0
     values = rng.normal(size=(40, 22)) + 3 * malaria[:, None]
-    told = histogram_scores(values, malaria, fold_of_patients(malaria, 5, 0))
+    told = gray_scores(values, malaria, fold_of_patients(malaria, 5, 0))
     assert patient_auroc([str(n) for n in range(40)], [told], malaria).value == 1

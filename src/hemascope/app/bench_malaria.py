@@ -15,7 +15,8 @@ from hemascope.app.malaria_bags import MalariaPatients, patients_of
 from hemascope.app.malaria_measures import (
     cell_auroc,
     gray_histograms,
-    histogram_scores,
+    gray_percentiles,
+    gray_scores,
     mean_of_folds,
     patient_auroc,
     scores_of_draws,
@@ -64,7 +65,8 @@ def run(request: BenchmarkRequest, parts: BenchmarkParts, progress: Progress) ->
     measures = Measures()
     _add_rows(measures, patients, repeats)
     _add_many_draws(measures, recipe, patients, repeats)
-    _add_controls(measures, patients, repeats, gray_histograms(cells.images))
+    controls = {"gray_histogram": gray_histograms(cells.images), "gray_percentiles": gray_percentiles(cells.images)}
+    _add_controls(measures, patients, repeats, controls)
     measures.metrics["seconds.training"] = round(sum(sum(repeat.seconds.values()) for repeat in repeats), 1)
     return Outcome(
         data={CARD.name: {"version": "", "license": CARD.license, "tables_sha256": table_digest(root / CARD.name)}},
@@ -138,21 +140,17 @@ def _rows(repeats: list[RepeatAnswers]) -> dict[str, tuple[list[NDArray[np.float
 
 
 def _add_controls(
-    measures: Measures, patients: MalariaPatients, repeats: list[RepeatAnswers], histograms: NDArray[np.float64]
+    measures: Measures, patients: MalariaPatients, repeats: list[RepeatAnswers], grays: dict[str, NDArray[np.float64]]
 ) -> None:
     """Add what gray values alone tell, in the same bags and folds and with all cells, and what the bag's size tells."""
-    in_bags = [
-        histogram_scores(histograms[repeat.bags].mean(axis=1), patients.malaria, repeat.fold) for repeat in repeats
-    ]
-    whole = np.stack([histograms[rows].mean(axis=0) for rows in patients.rows])
-    of_all = [histogram_scores(whole, patients.malaria, repeat.fold) for repeat in repeats]
-    sizes = patients.sizes.astype(np.float64)
-    for name, scores in (
-        ("control.gray_histogram", in_bags),
-        ("control.gray_histogram_all_cells", of_all),
-        ("control.cells_before_drawing", [-sizes]),
-    ):
-        measures.add(name, {"patient_auroc": patient_auroc(patients.names, scores, patients.malaria)})
+    malaria = patients.malaria
+    scores = {"cells_before_drawing": [-patients.sizes.astype(np.float64)]}
+    for name, values in grays.items():
+        whole = np.stack([values[rows].mean(axis=0) for rows in patients.rows])
+        scores[name] = [gray_scores(values[r.bags].mean(axis=1), malaria, r.fold) for r in repeats]
+        scores[f"{name}_all_cells"] = [gray_scores(whole, malaria, r.fold) for r in repeats]
+    for name, told in scores.items():
+        measures.add(f"control.{name}", {"patient_auroc": patient_auroc(patients.names, told, malaria)})
 
 
 def _areas(patients: MalariaPatients, scores: list[NDArray[np.float64]]) -> list[float]:

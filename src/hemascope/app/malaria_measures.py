@@ -107,9 +107,21 @@ def gray_histograms(images: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.stack([*shares, area / images[0].size, mean], axis=1)
 
 
-def histogram_scores(
-    values: NDArray[np.float64], malaria: NDArray[np.bool_], fold: NDArray[np.intp]
-) -> NDArray[np.float64]:
+def gray_percentiles(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return N x 22: twenty percentiles of a cell's gray from the least to the greatest, their mean and deviation.
+
+    By a linear model they tell more than a histogram, whose bins do not say how dark the darkest pixels are. A picture
+    without a cell counts as one gray value, 0.
+    """
+    places = np.linspace(0, 100, GRAY_BINS)
+    rows = []
+    for image in images:
+        values = image[image > 0] if image.any() else np.zeros(1)
+        rows.append([*np.percentile(values, places), values.mean(), values.std()])
+    return np.array(rows, np.float64)
+
+
+def gray_scores(values: NDArray[np.float64], malaria: NDArray[np.bool_], fold: NDArray[np.intp]) -> NDArray[np.float64]:
     """Return the log odds of P patients by logistic regression on P x 22 means, each fold by the others."""
     scores = np.zeros(len(values))
     for number in np.unique(fold):

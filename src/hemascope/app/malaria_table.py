@@ -16,6 +16,8 @@ _ROWS = {
 _CONTROLS = {
     "control.gray_histogram": "22 numbers of gray, the same bags",
     "control.gray_histogram_all_cells": "22 numbers of gray, all cells",
+    "control.gray_percentiles": "20 percentiles of gray, mean and deviation, the same bags",
+    "control.gray_percentiles_all_cells": "20 percentiles of gray, mean and deviation, all cells",
     "control.cells_before_drawing": "Number of cells before bags are drawn",
 }
 
