@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from hemascope.cli import (
+    ablate,
     analyze,
     bench,
     cohort,
@@ -43,6 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Read blood smears: every cell found, outlined and typed. Research use only.",
 )
+app.command("ablate")(ablate.ablate)
 app.command("analyze")(analyze.analyze)
 app.command("bench")(bench.bench)
 app.command("embed")(embed.embed)

@@ -32,6 +32,10 @@ class Bar:
         """Move to ``done``, with a short note beside the bar."""
         self._progress.update(self._task, completed=done, note=note)
 
+    def move_within(self, done: int, total: int, note: str = "") -> None:
+        """Move to ``done`` of a total that is known only now, with a short note beside the bar."""
+        self._progress.update(self._task, completed=done, total=total, note=note)
+
 
 @contextmanager
 def progress_bar(title: str, total: int, *, quiet: bool = False) -> Iterator[Bar]:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from hemascope.core.errors import MissingExtraError
 
@@ -93,7 +93,7 @@ def panel_grid(figure: Any, count: int, across: int) -> list[Any]:
     return list(grid[:count])
 
 
-def save_figure(figure: Any, path: Path) -> None:
+def save_figure(figure: Any, path: Path | IO[bytes]) -> None:
     """Write a figure as PNG.
 
     Raises
