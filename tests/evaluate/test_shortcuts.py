@@ -20,7 +20,8 @@ from hemascope.evaluate.chance_tests import (
     predicts,
 )
 from hemascope.evaluate.shared_cells import shared_cells
-from hemascope.evaluate.shortcuts import Check, CheckResult, acquisition_covariates, check_shortcuts
+from hemascope.evaluate.shortcut_results import Check, CheckResult
+from hemascope.evaluate.shortcuts import acquisition_covariates, check_shortcuts
 
 PATIENTS = 120
 TASKS = (

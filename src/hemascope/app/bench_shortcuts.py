@@ -17,7 +17,8 @@ from hemascope.app.bench_request import BenchmarkParts, BenchmarkRequest, Outcom
 from hemascope.app.plain_table import Document, Figures, PlainTable
 from hemascope.classify.linear_probe import fit_linear_probe
 from hemascope.evaluate.estimate import Estimate
-from hemascope.evaluate.shortcuts import ALPHA, Check, CheckResult, check_shortcuts
+from hemascope.evaluate.shortcut_results import Check, CheckResult
+from hemascope.evaluate.shortcuts import ALPHA, check_shortcuts
 from hemascope.stats.ranking import auroc_statistic
 from hemascope.synth.cohort.confound import REEMBEDDED, carriers_of, plant, plant_duplicates
 from hemascope.synth.cohort.presets import MARKERS, myeloma_720

@@ -17,7 +17,8 @@ from hemascope.core.bag_task import BagTask, TaskKind
 from hemascope.core.cohort import Cohort
 from hemascope.core.errors import CohortError
 from hemascope.core.patient import PatientFacts
-from hemascope.evaluate.shortcuts import ALPHA, CheckResult, acquisition_covariates, check_shortcuts
+from hemascope.evaluate.shortcut_results import CheckResult
+from hemascope.evaluate.shortcuts import ALPHA, acquisition_covariates, check_shortcuts
 
 FORMAT, FORMAT_VERSION = "hemascope cohort checks", 1
 MOST_CLASSES = 20

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hemascope.evaluate.shortcuts import CheckResult
+    from hemascope.evaluate.shortcut_results import CheckResult
 
 RAISED = 1
 _PIPE_WIDTH = 180
