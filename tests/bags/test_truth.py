@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hemascope.bags.checks import check_disjoint, check_encoder, check_finite, check_trainable, check_truth
+from hemascope.bags.checks import check_encoder, check_finite, check_truth
 from hemascope.bags.taxonomy import load_taxonomy
 from hemascope.bags.truth import truth_of
 from hemascope.core.bag import BagSet
@@ -89,11 +89,12 @@ def test_every_fold_needs_every_class_and_both_sides_of_a_marker() -> None:
     study = cohort(6)
     truth = np.array([[0, 0], [1, 0], [0, 1], [1, 1], [0, np.nan], [np.nan, 1]], float)
     tasks = (DISEASE, BagTask("m", TaskKind.MARKERS, ("del17p",)))
-    check_trainable(study, tasks, truth, folds=2)
+    check_truth("study.csv", study.patients, tasks, truth, folds=2)
     with pytest.raises(
-        CohortError, match=r"class 'AML' of 'disease' has 2 patients \(P1, P3\), fewer than the number of folds, 3"
+        CohortError,
+        match=r"study.csv: class 'AML' of 'disease' has 2 patients \(P1, P3\), fewer than the number of folds, 3",
     ):
-        check_trainable(study, tasks, truth, folds=3)
+        check_truth("study.csv", study.patients, tasks, truth, folds=3)
     with pytest.raises(CohortError, match=r"marker 'del17p' negative has 2 patients \(P0, P1\)"):
         check_truth("study", study.patients, tasks[1:], truth[:, 1:], 3)
     with pytest.raises(CohortError, match="'del17p' is missing for each of the 6 patients"):
@@ -112,23 +113,16 @@ def test_embeddings_that_are_not_finite() -> None:
     check_finite(study.bags)
     study.bags.values[3, 1] = np.inf
     with pytest.raises(CohortError, match="patient P1: 1 of 2 cells hold NaN or infinity, the first of them number 2"):
-        check_trainable(study, (DISEASE,), np.zeros((3, 1)), 1)
+        check_finite(study.bags)
 
 
 def test_cells_of_another_encoder() -> None:
-    check_encoder(cohort(2).bags, "digest", "model")
+    check_encoder("cohort study", cohort(2).bags, "digest", "model")
     with pytest.raises(
-        CohortError, match="my model was trained on cells by other, these patients are embedded by digest"
+        CohortError,
+        match="cohort study: the 2 patients are embedded by digest, and my model was trained on cells by other",
     ):
-        check_encoder(cohort(2).bags, "other", "my model")
-
-
-def test_a_patient_in_two_parts() -> None:
-    check_disjoint({"train": ["a", "b"], "test": ["c"]})
-    with pytest.raises(CohortError, match="patient b is in 'train' and in 'test'"):
-        check_disjoint({"train": ["a", "b"], "test": ["b"]})
-    with pytest.raises(CohortError, match="patient a is twice in 'train'"):
-        check_disjoint({"train": ["a", "a"]})
+        check_encoder("cohort study", cohort(2).bags, "other", "my model")
 
 
 def test_a_cohort_keeps_facts_and_bags_together() -> None:

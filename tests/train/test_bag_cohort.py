@@ -120,3 +120,35 @@ def test_two_files_of_one_name_are_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(CohortError, match="two files are called 'p'"):
         cohort_of_features([tmp_path / "a" / "p.npy", tmp_path / "b" / "p.npy"])
+
+
+def test_files_of_patients_are_named_as_they_were_given(tmp_path: Path) -> None:
+    from hemascope.app.predict_patients import cohort_of_features
+
+    for number in range(2):
+        np.save(tmp_path / f"p{number}.npy", np.full((3, 4), number, np.float32))
+    files = [tmp_path / "p1.npy", tmp_path / "p0.npy"]
+    assert cohort_of_features(files).patients == ("p0", "p1")
+    np.save(files[0], np.full((3, 4), np.nan, np.float32))
+    with pytest.raises(CohortError, match=f"^{files[0]}: patient p1: "):
+        cohort_of_features(files)
+
+
+def test_labels_that_do_not_fit_are_told_with_their_rows(tmp_path: Path) -> None:
+    manifest = write_cohort(tmp_path)
+    header, first, *rest = manifest.read_text().splitlines()
+    column = header.split(",").index("gain")
+    cells = first.split(",")
+    cells[column] = "maybe"
+    manifest.write_text("\n".join([header, ",".join(cells), *rest]) + "\n")
+    with pytest.raises(CohortError, match=r"planted.csv, line 2: patient p0: marker 'gain' holds 'maybe'"):
+        open_training_cohort(RECIPE, manifest)
+
+
+def test_a_column_that_the_recipe_asks_for_and_nobody_wrote(tmp_path: Path) -> None:
+    manifest = write_cohort(tmp_path)
+    manifest.write_text(manifest.read_text().replace("gain", "other", 1))
+    with pytest.raises(
+        CohortError, match=r"planted.csv has no column 'gain', which the recipe asks for; it has .*other"
+    ):
+        open_training_cohort(RECIPE, manifest)

@@ -20,7 +20,7 @@ from hemascope.core.cohort import Cohort
 from hemascope.core.disease_taxonomy import DiseaseTaxonomy
 from hemascope.core.errors import CohortError, RecipeError
 from hemascope.core.patient import PatientFacts
-from hemascope.data.cohort.manifest import read_manifest
+from hemascope.data.cohort.manifest import Manifest, read_manifest
 from hemascope.recipes.bags import BagTrainingRecipe
 
 COUNTS = "counts"
@@ -89,12 +89,14 @@ def open_training_cohort(recipe: BagTrainingRecipe, manifest: Path, variant: str
     taxonomy = load_taxonomy(recipe.taxonomy) if recipe.taxonomy else None
     tasks = tasks_of(recipe, taxonomy)
     columns = [column for task in tasks for column in task.columns]
+    read = read_manifest(manifest)
+    _need_columns(read, columns)
     cohort = open_variant(manifest, variant, columns)
     named = [EXCLUDED if fact.excluded else fact.split for fact in cohort.facts]
-    truth = _truth(cohort.facts, tasks, taxonomy)
+    truth = _truth(cohort.facts, tasks, taxonomy, read)
     learned = [place for place, split in enumerate(named) if split not in (TEST, EXCLUDED)]
     check_finite(cohort.bags)
-    check_truth(cohort.name, [cohort.patients[place] for place in learned], tasks, truth[learned], recipe.folds)
+    check_truth(str(manifest), [cohort.patients[place] for place in learned], tasks, truth[learned], recipe.folds)
     try:
         plan = plan_folds(tasks, truth, named, recipe.folds, recipe.seed, watch_held_out=recipe.watch == "held_out")
     except ValueError as error:
@@ -129,15 +131,29 @@ def open_variant(manifest: Path, variant: str = "", labels: Sequence[str] = ()) 
     return count_cohort(open_cohort(manifest, include_excluded=True, labels=labels))
 
 
+def _need_columns(manifest: Manifest, columns: Sequence[str]) -> None:
+    absent = [name for name in columns if name not in manifest.columns]
+    if absent:
+        raise CohortError(
+            f"{manifest.path} has no column '{absent[0]}', which the recipe asks for; it has "
+            f"{', '.join(manifest.columns) or 'no labels'}: add the column, or leave it out of the recipe"
+        )
+
+
 def _truth(
-    facts: Sequence[PatientFacts], tasks: Sequence[BagTask], taxonomy: DiseaseTaxonomy | None
+    facts: Sequence[PatientFacts], tasks: Sequence[BagTask], taxonomy: DiseaseTaxonomy | None, manifest: Manifest
 ) -> NDArray[np.float64]:
-    stays = [not fact.excluded for fact in facts]
+    """Return P x C truths; a label that does not fit is told with its rows, unless the patient is excluded."""
     truth = np.full((len(facts), sum(len(task.columns) for task in tasks)), np.nan)
-    truth[stays] = truth_of([fact for fact in facts if not fact.excluded], tasks, taxonomy)
     for row, fact in enumerate(facts):
         if fact.excluded:
             truth[row] = fitting_truth(fact, tasks, taxonomy)
+            continue
+        try:
+            truth[row] = truth_of([fact], tasks, taxonomy)[0]
+        except CohortError as error:
+            where = manifest.where(*(smear for smear in manifest.rows if smear.patient == fact.patient))
+            raise CohortError(f"{where}: {error}") from error
     return truth
 
 

@@ -58,13 +58,32 @@ def open_cohort(
     MissingExtraError
         If what reads a file is not installed.
     """
-    read = read_manifest(manifest)
+    return cohort_of(
+        read_manifest(manifest),
+        variant,
+        include_excluded=include_excluded,
+        labels=labels,
+        scratch=scratch,
+        max_bytes=max_bytes,
+    )
+
+
+def cohort_of(
+    read: Manifest,
+    variant: str = "",
+    *,
+    include_excluded: bool = False,
+    labels: Collection[str] = (),
+    scratch: Path | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> Cohort:
+    """Return the patients of a manifest that was read, as ``open_cohort`` does."""
     every = patients_of(read, labels)
     chosen = [
         p for p in every if not p.facts.excluded or (include_excluded and all(r.paths.get(variant) for r in p.rows))
     ]
     if not chosen:
-        raise CohortError(f"{manifest}: every patient is excluded; leave 'excluded' empty for those who stay")
+        raise CohortError(f"{read.path}: every patient is excluded; leave 'excluded' empty for those who stay")
     names = {patient.facts.patient for patient in chosen}
     apart = tuple(patient.facts for patient in every if patient.facts.patient not in names)
     with FeatureShelf(read, variant) as shelf, _Packing(scratch, max_bytes) as packing:
@@ -72,7 +91,7 @@ def open_cohort(
         for patient in chosen:
             packing.add(patient.facts.patient, _cells_of(patient, shelf, check))
         bags = packing.packed(check.encoder)
-    return Cohort(manifest.stem, tuple(patient.facts for patient in chosen), bags, apart)
+    return Cohort(read.path.stem, tuple(patient.facts for patient in chosen), bags, apart)
 
 
 def _cells_of(patient: ManifestPatient, shelf: FeatureShelf, check: _OneEncoder) -> list[SmearCells]:

@@ -19,6 +19,9 @@ from hemascope.sources.array_features import read_array
 from hemascope.sources.embedding_tables import TABLE_SUFFIXES, EmbeddingTable
 from hemascope.sources.feature_files import SUFFIXES, read_features
 
+_NAMED = 3
+"""Patients of a table that a message names before it counts the rest."""
+
 _ENDINGS = ", ".join((*TABLE_SUFFIXES, *SUFFIXES, ".npy"))
 
 
@@ -96,10 +99,19 @@ class FeatureShelf:
             raise CohortError(f"{where}: patient {row.patient}: {error}") from error
         if not len(cells.values):
             raise CohortError(
-                f"{where}: {file} holds no cell of patient {row.patient}, smear '{row.smear}'; correct the name of the "
-                "smear, or give a reason in column 'excluded'"
+                f"{where}: {file} holds no cell of patient {row.patient}{_smear(row)}{self._known(file)}; correct the "
+                "name, or give a reason in column 'excluded'"
             )
         return cells
+
+    def _known(self, file: Path) -> str:
+        """Return whom a table knows, in words; "" for a file of one smear."""
+        table = self._tables.get(file.resolve())
+        names = [] if table is None else table.patients
+        if not names:
+            return ""
+        more = f" and {len(names) - _NAMED} others" if len(names) > _NAMED else ""
+        return f", but of {', '.join(names[:_NAMED])}{more}"
 
     def _read(self, row: SmearRow, file: Path) -> SmearCells:
         suffix = file.suffix.lower()
@@ -150,6 +162,10 @@ class FeatureShelf:
                 f"{self._manifest.where(owner, row)}: patients {owner.patient} and {row.patient} both have {file}; a "
                 "file like this holds one smear: correct a path, or remove a row"
             )
+
+
+def _smear(row: SmearRow) -> str:
+    return f", smear '{row.smear}'" if row.smear else ""
 
 
 def _not_features(file: Path) -> str:

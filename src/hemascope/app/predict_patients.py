@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hemascope.app.bag_cohort import fitting_truth, laboratory_columns
-from hemascope.app.cohort import open_cohort
+from hemascope.app.cohort import cohort_of
 from hemascope.app.patient_rows import DIGITS, gather_answers, write_answers, write_table
 from hemascope.bags.checks import check_encoder
 from hemascope.bags.ensemble import BagEnsemble
@@ -21,6 +20,7 @@ from hemascope.core.bag_task import TaskKind
 from hemascope.core.cohort import Cohort
 from hemascope.core.disease_taxonomy import DiseaseTaxonomy
 from hemascope.core.errors import CohortError, RecipeError
+from hemascope.data.cohort.manifest import Manifest, SmearRow
 from hemascope.evaluate.patients.answers import NO_FOLD
 
 NEW = "new"
@@ -63,7 +63,7 @@ def predict_cohort(
     OutputError
         If a file cannot be written.
     """
-    check_encoder(cohort.bags, model.encoder, model.identity.name)
+    check_encoder(f"cohort {cohort.name}", cohort.bags, model.encoder, model.identity.name)
     predictions: list[BagPrediction] = []
     for place, patient in enumerate(cohort.patients):
         predictions.append(model.predict(cohort.bags.bag(place)))
@@ -86,10 +86,8 @@ def cohort_of_features(files: Sequence[Path]) -> Cohort:
     twice = [name for name, count in Counter(file.stem for file in files).items() if count > 1]
     if twice:
         raise CohortError(f"two files are called '{twice[0]}', each a patient; list the smears of one in a manifest")
-    with tempfile.TemporaryDirectory(prefix="hemascope-") as folder:
-        manifest = Path(folder) / "features.csv"
-        write_table(manifest, ["patient", "path"], [[file.stem, str(file.resolve())] for file in files])
-        return open_cohort(manifest)
+    rows = tuple(SmearRow(file.stem, {"": str(file.absolute())}) for file in files)
+    return cohort_of(Manifest(Path("of files"), rows))
 
 
 def _write_answers(

@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hemascope.core.bag import BagSet
 from hemascope.core.bag_task import BagTask, TaskKind, truth_slices
-from hemascope.core.cohort import Cohort
 from hemascope.core.errors import CohortError
 
 _NAMED = 5
 """Patients that a message names before it counts the rest."""
-
-
-def check_trainable(cohort: Cohort, tasks: Sequence[BagTask], truth: NDArray[np.float64], folds: int) -> None:
-    """Raise ``CohortError`` for the first thing that keeps a cohort from training: embeddings, then truth.
-
-    Parameters
-    ----------
-    cohort
-        P patients.
-    tasks
-        What is asked.
-    truth
-        P x C, as ``bags.truth.truth_of`` gives it.
-    folds
-        Parts of the cross-validation, at least 1.
-    """
-    check_finite(cohort.bags)
-    check_truth(cohort.name, cohort.patients, tasks, truth, folds)
 
 
 def check_finite(bags: BagSet) -> None:
@@ -57,9 +37,15 @@ def check_truth(
     Parameters
     ----------
     name
-        Of the cohort.
-    patients, tasks, truth, folds
-        As for ``check_trainable``.
+        Manifest of the cohort, for messages.
+    patients
+        P patients who are learned from.
+    tasks
+        What is asked.
+    truth
+        P x C, as ``bags.truth.truth_of`` gives it.
+    folds
+        Parts of the cross-validation, at least 1.
     """
     places = truth_slices(tasks)
     for task in tasks:
@@ -67,18 +53,20 @@ def check_truth(
             known = np.isfinite(values)
             if not known.any():
                 raise CohortError(
-                    f"cohort {name}: '{column}' is missing for each of the {len(patients)} patients; fill in that "
-                    "column of the manifest, or leave it out of the recipe"
+                    f"{name}: '{column}' is missing for each of the {len(patients)} patients who are learned from; "
+                    "fill in that column, or leave it out of the recipe"
                 )
             for value, told in _sides(task, column):
                 _check_count(name, told, [p for p, v in zip(patients, values, strict=True) if v == value], folds)
 
 
-def check_encoder(bags: BagSet, encoder: str, model: str) -> None:
+def check_encoder(name: str, bags: BagSet, encoder: str, model: str) -> None:
     """Raise ``CohortError`` unless the cells were made by the encoder that a model was trained on.
 
     Parameters
     ----------
+    name
+        Manifest or file of the cells, for messages.
     bags
         Whose ``encoder`` is compared.
     encoder
@@ -88,31 +76,9 @@ def check_encoder(bags: BagSet, encoder: str, model: str) -> None:
     """
     if bags.encoder != encoder:
         raise CohortError(
-            f"{model} was trained on cells by {encoder or 'an unnamed encoder'}, these patients are embedded by "
-            f"{bags.encoder or 'an unnamed encoder'}; embed them with the encoder of the model"
+            f"{name}: the {len(bags)} patients are embedded by {bags.encoder or 'an unnamed encoder'}, and {model} was "
+            f"trained on cells by {encoder or 'an unnamed encoder'}; embed them with the encoder of the model"
         )
-
-
-def check_disjoint(parts: Mapping[str, Sequence[str]]) -> None:
-    """Raise ``CohortError`` where a patient is in two parts of a split, or twice in one.
-
-    Parameters
-    ----------
-    parts
-        Name of a split or fold to its patients.
-    """
-    homes: dict[str, str] = {}
-    for part, patients in parts.items():
-        twice = [patient for patient, count in Counter(patients).items() if count > 1]
-        if twice:
-            raise CohortError(f"patient {twice[0]} is twice in '{part}'; a patient counts once: remove one")
-        for patient in patients:
-            if patient in homes:
-                raise CohortError(
-                    f"patient {patient} is in '{homes[patient]}' and in '{part}'; split by patient, and give people at "
-                    "different sites ids that differ"
-                )
-            homes[patient] = part
 
 
 def _sides(task: BagTask, column: str) -> list[tuple[float, str]]:
@@ -129,6 +95,6 @@ def _check_count(name: str, told: str, patients: Sequence[str], folds: int) -> N
         return
     named = ", ".join(patients[:_NAMED]) + (" and others" if len(patients) > _NAMED else "")
     raise CohortError(
-        f"cohort {name}: {told} has {len(patients)} patients{f' ({named})' if patients else ''}, fewer than the "
+        f"{name}: {told} has {len(patients)} patients{f' ({named})' if patients else ''}, fewer than the "
         f"number of folds, {folds}; take fewer folds, join classes, or leave it out of the recipe"
     )

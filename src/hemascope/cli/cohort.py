@@ -60,7 +60,7 @@ def show(
     for fault in summary.faults:
         typer.echo(f"hemascope: {fault}", err=True)
     if summary.faults:
-        typer.echo(f"hemascope: {len(summary.faults)} faults", err=True)
+        typer.echo(f"hemascope: {len(summary.faults)} fault{'s' if len(summary.faults) > 1 else ''}", err=True)
         raise typer.Exit(FAULTY)
 
 

@@ -92,6 +92,11 @@ class EmbeddingTable:
         """Whether it has a column that says of which smear or patient a row is."""
         return bool(self._rows)
 
+    @property
+    def patients(self) -> list[str]:
+        """Names in its column ``patient``, in order; none where it has no such column."""
+        return list(self._rows.get("patient", ()))
+
     def rows_of(self, patient: str, smear: str) -> NDArray[np.intp]:
         """Return the rows of a smear, in order; none where the table does not know it.
 

@@ -84,8 +84,10 @@ class Manifest:
     columns: tuple[str, ...] = ()
 
     def where(self, *rows: SmearRow) -> str:
-        """Return the file and the lines of some rows, in words."""
+        """Return the file and the lines of some rows, in words; of rows that were read from nowhere, their files."""
         lines = sorted({row.line for row in rows})
+        if lines == [0]:
+            return " and ".join(sorted({row.paths.get("", row.patient) for row in rows}))
         if len(lines) == 1:
             return f"{self.path}, line {lines[0]}"
         return f"{self.path}, lines {', '.join(map(str, lines[:-1]))} and {lines[-1]}"
