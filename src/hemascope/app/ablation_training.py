@@ -17,7 +17,7 @@ from hemascope.app.bag_run import DONE_FILE, INPUTS_FILE, describe_inputs, finis
 from hemascope.app.bag_training import ANSWERS_FILE, ask_members, fit_and_answer
 from hemascope.app.bench_record import write_text
 from hemascope.app.patient_rows import write_answers
-from hemascope.core.errors import CohortError, RecipeError
+from hemascope.core.errors import RecipeError
 from hemascope.evaluate.patients.answers import PatientAnswers
 from hemascope.evaluate.patients.answers_file import read_answers
 from hemascope.recipes.bags import BagTrainingRecipe
@@ -121,7 +121,7 @@ class AblationTrainer:
         Raises
         ------
         CohortError
-            If its embeddings cannot be read, or are not of the same patients.
+            If its embeddings cannot be read.
         RecipeError
             If a folder holds another run, or a training diverges.
         OutputError
@@ -145,7 +145,6 @@ class AblationTrainer:
             if self._variant is None or self._variant[0] != run.variant:
                 self._variant = None  # lets go of the cells before others are read
                 found = open_training_cohort(self._recipe, self._manifest, run.variant)
-                _check_same_folds(opened, found, f"{self._manifest}, variant '{run.variant}'")
                 self._variant = (run.variant, found)
             opened = self._variant[1]
         return narrowed(opened, run.recipe)
@@ -193,13 +192,6 @@ def narrowed(opened: TrainingCohort, recipe: BagTrainingRecipe) -> TrainingCohor
         )
     places = np.array([columns.index(column) for task in tasks for column in task.columns], np.intp)
     return replace(opened, tasks=tasks, truth=opened.truth[:, places])
-
-
-def _check_same_folds(ours: TrainingCohort, theirs: TrainingCohort, where: str) -> None:
-    for mine, other in zip(ours.plan.folds, theirs.plan.folds, strict=True):
-        names = [[one.cohort.patients[p] for p in fold.held_out] for one, fold in ((ours, mine), (theirs, other))]
-        if names[0] != names[1]:
-            raise CohortError(f"{where}: its patients are not those of the column 'path', so figures would not compare")
 
 
 def _is_finished(folder: Path, inputs: Mapping[str, object]) -> bool:
