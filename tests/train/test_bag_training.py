@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +113,7 @@ def test_the_run_folder_is_complete_and_right(trained: Path) -> None:
     run = trained / "run"
     wanted = {
         "recipe.toml", "inputs.json", "environment.json", "log.jsonl", "predictions.csv", "patients.npz", "curves.png",
-        "calibration.json", "model", "DONE", "fold-1-member-1", "fold-2-member-1", "fold-3-member-1",
+        "calibration.json", "checks.json", "model", "DONE", "fold-1-member-1", "fold-2-member-1", "fold-3-member-1",
     }  # fmt: skip
     assert wanted == {path.name for path in run.iterdir()}
     assert load_recipe(run / "recipe.toml", BagTrainingRecipe) == RECIPE
@@ -127,6 +128,19 @@ def test_the_run_folder_is_complete_and_right(trained: Path) -> None:
     with np.load(run / "patients.npz") as told:
         assert told["patients"].tolist() == list(answers.patients)
         assert told["embedding"].shape == (45, 32)
+
+
+@pytest.mark.slow
+def test_shortcuts_are_warned_of_before_training(tmp_path: Path) -> None:
+    manifest = write_cohort(tmp_path / "cohort", 60)
+    sick = f",{DISEASE.outputs[2]},"
+    told = [row.replace(",here,", ",north,") if sick in row else row for row in manifest.read_text().splitlines()]
+    manifest.write_text("\n".join(told) + "\n")
+    warned: list[str] = []
+    recipe = recipe_of(epochs=1, folds=2)
+    train_bag_model(recipe, manifest, tmp_path / "run", None, "test", lambda *_: None, on_warning=warned.append)
+    assert any("site" in words for words in warned)
+    assert json.loads((tmp_path / "run" / "checks.json").read_text())["raised"] >= 1
 
 
 @pytest.mark.slow

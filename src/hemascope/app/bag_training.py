@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemascope.app.bag_calibration import BagCalibration, cross_fitted, fit_calibration, numbers_of, probabilities_of
-from hemascope.app.bag_cohort import TrainingCohort, laboratory_columns, open_training_cohort
+from hemascope.app.bag_cohort import COUNTS, TrainingCohort, laboratory_columns, open_training_cohort
 from hemascope.app.bag_run import finish_bag_run, start_bag_run
 from hemascope.app.bag_shipping import ship_members
+from hemascope.app.cohort_checks import check_cohort, checks_document, warnings_of
 from hemascope.app.patient_rows import gather_answers, write_answers
 from hemascope.app.training import need_torch
 from hemascope.bags.folds import OUT_OF_FOLD
@@ -26,9 +27,13 @@ if TYPE_CHECKING:
     from hemascope.train.bags.members import BagMember
 
 ANSWERS_FILE, EMBEDDING_FILE, CALIBRATION_FILE = "predictions.csv", "patients.npz", "calibration.json"
+CHECKS_FILE = "checks.json"
 
 OnEpoch = Callable[[int, int, float], None]
 """Called after every epoch with the epochs done by all members, the most there can be, and the loss."""
+
+OnWarning = Callable[[str], None]
+"""Called with what a user should know before a training."""
 
 
 def train_bag_model(
@@ -39,6 +44,7 @@ def train_bag_model(
     command: str,
     on_epoch: OnEpoch,
     variant: str = "",
+    on_warning: OnWarning = lambda words: None,
 ) -> Path:
     """Train an ensemble, calibrate it on out-of-fold answers, answer for everybody else, and pack it.
 
@@ -58,6 +64,9 @@ def train_bag_model(
         Progress.
     variant
         Which embeddings of the cohort; "" for the usual ones, ``counts`` for differential counts instead.
+    on_warning
+        Called with a sentence for each way in which a model could answer without looking at the disease; the checks
+        are in the run folder too.
 
     Returns
     -------
@@ -78,7 +87,11 @@ def train_bag_model(
     need_torch("training a model of patients")
     opened = open_training_cohort(recipe, manifest, variant)
     folder = run or Path("runs") / recipe.name
+    checks = [] if variant == COUNTS else check_cohort(opened.cohort, opened.truth, opened.tasks)  # counts: no cells
+    for words in warnings_of(checks):
+        on_warning(words)
     members, calibration = fit_and_answer(recipe, opened, manifest, folder, on_epoch, variant)
+    _write_json(folder / CHECKS_FILE, checks_document(opened.cohort, checks))
     model = out or folder / "model"
     ship_members(recipe, opened, members, calibration, folder, model, command)
     finish_bag_run(folder)
@@ -187,6 +200,10 @@ def _write_calibration(path: Path, asked: AskedMembers) -> None:
         **asked.calibration.as_json(),
         "by_fold": {str(fold): one.as_json() for fold, one in asked.by_fold.items()},
     }
+    _write_json(path, values)
+
+
+def _write_json(path: Path, values: Mapping[str, object]) -> None:
     try:
         path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     except OSError as error:

@@ -44,6 +44,7 @@ def bags(
             command,
             lambda done, _, loss: bar.move_to(done, f"loss {loss:.3f}"),
             variant or "",
+            lambda words: typer.echo(f"hemascope: warning: {words}", err=True),
         )
         bar.move_to(epochs)
     typer.echo(str(model))
