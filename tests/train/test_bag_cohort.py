@@ -14,10 +14,11 @@ from hemascope.app.bag_cohort import fitting_truth, laboratory_columns, open_tra
 from hemascope.app.bag_run import describe_inputs, recipe_to_toml, start_bag_run
 from hemascope.bags.taxonomy import load_taxonomy
 from hemascope.cli.main import app
-from hemascope.core.errors import CohortError, OutputError, RecipeError
+from hemascope.core.errors import CohortError, OutputError, RecipeError, WeightsError
 from hemascope.core.patient import PatientFacts
 from hemascope.recipes import load_recipe
 from hemascope.recipes.bags import BagTrainingRecipe
+from hemascope.wiring.patients import build_bag_model
 
 RECIPE = recipe_of(epochs=12, folds=3)
 
@@ -87,9 +88,9 @@ def test_a_run_is_not_continued_with_another_cohort(tmp_path: Path) -> None:
     start_bag_run(tmp_path / "run", RECIPE, opened, manifest, "")
     np.save(tmp_path / "cohort" / "p0.npy", np.ones((3, 8), np.float32))
     changed = open_training_cohort(RECIPE, manifest)
-    with pytest.raises(RecipeError, match="another recipe or cohort"):
+    with pytest.raises(RecipeError, match=r"another recipe or cohort \(other: cells\)"):
         start_bag_run(tmp_path / "run", RECIPE, changed, manifest, "")
-    with pytest.raises(RecipeError, match="another recipe or cohort"):
+    with pytest.raises(RecipeError, match=r"another recipe or cohort \(other: recipe\)"):
         start_bag_run(tmp_path / "run", recipe_of(seed=1, epochs=12, folds=3), opened, manifest, "")
 
 
@@ -152,3 +153,18 @@ def test_a_column_that_the_recipe_asks_for_and_nobody_wrote(tmp_path: Path) -> N
         CohortError, match=r"planted.csv has no column 'gain', which the recipe asks for; it has .*other"
     ):
         open_training_cohort(RECIPE, manifest)
+
+
+def test_a_run_whose_inputs_are_damaged_is_an_error(tmp_path: Path) -> None:
+    manifest = write_cohort(tmp_path / "cohort")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "inputs.json").write_text("{")
+    with pytest.raises(RecipeError, match=r"inputs.json cannot be read .*--run"):
+        start_bag_run(tmp_path / "run", RECIPE, open_training_cohort(RECIPE, manifest), manifest, "")
+
+
+def test_the_folder_of_a_run_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.json").write_text("{}")
+    with pytest.raises(WeightsError, match=f"its model lies in {tmp_path / 'model'}; name that"):
+        build_bag_model(tmp_path)

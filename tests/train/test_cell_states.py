@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import torch
 
 from hemascope.core.bag import BagSet
 from hemascope.core.bag_task import BagTask, TaskKind
+from hemascope.core.errors import CohortError
 from hemascope.nets.bags.build import build_bag_net
 from hemascope.nets.bags.cell_states import CellStates
 from hemascope.recipes.bags import AggregatorRecipe, BagTrainingRecipe, TaskRecipe
@@ -17,6 +20,7 @@ from hemascope.stats.ranking import auroc
 from hemascope.train.bags.cell_states import find_states, start_from_cells
 from hemascope.train.bags.fit import fit_bag_net
 from hemascope.train.bags.predict import answers_of
+from hemascope.train.onnx_export import quiet_exporter
 
 RECIPE = AggregatorRecipe(kind="cell_states", states=4, state_dimensions=3, dropout=0.0)
 
@@ -92,5 +96,23 @@ def test_marks_patients_and_attends_to_what_marks_them(tmp_path: Path) -> None:
 def test_too_few_cells_are_an_error() -> None:
     bags, _, _ = clustered(1, 0)
     few = BagSet(("p0",), bags.values[:3], np.array([0, 3]), "drawn")
-    with pytest.raises(ValueError, match="too few"):
+    with pytest.raises(CohortError, match="too few"):
         find_states(few, 4, 3, seed=0)
+
+
+def test_a_mixture_that_has_not_converged_warns_nobody() -> None:
+    values = np.random.default_rng(0).normal(size=(600, 4)).astype(np.float32)
+    noise = BagSet(tuple("abc"), values, np.array([0, 200, 400, 600], np.intp), "digest")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        find_states(noise, 12, 3, seed=0)
+
+
+def test_the_exporter_is_quiet_and_then_as_before(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("torch.onnx")
+    before = logger.level
+    with quiet_exporter(), warnings.catch_warnings(record=True) as told:
+        logger.warning("torchvision is not installed")
+    assert not caplog.records
+    assert not told
+    assert logger.level == before

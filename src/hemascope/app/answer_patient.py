@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hemascope.app.judge_cells import CELLS_AT_ONCE, cut_crops
 from hemascope.app.picture_file import PictureFile
 from hemascope.core.bag import Bag
-from hemascope.core.embedding import encoder_digest
+from hemascope.core.embedding import encoder_digest, short_digest
 from hemascope.core.errors import CohortError
 from hemascope.core.patient_findings import PatientFindings
 from hemascope.core.ports import BagModel, Encoder
@@ -59,8 +59,8 @@ class PatientAnswering:
         if self.model.encoder != made:
             raise CohortError(
                 f"the model of patients {self.model.identity.name} takes embeddings of the encoder "
-                f"{self.model.encoder[:12]}, but {self.encoder.identity.name} is {made[:12]}; name the encoder that "
-                "its cohort was embedded with, or train it again with this one"
+                f"{short_digest(self.model.encoder)}, but {self.encoder.identity.name} is {short_digest(made)}; name "
+                "the encoder that its cohort was embedded with, or train it again with this one"
             )
         _ = self.asked  # refuses a table that does not fit
 

@@ -37,11 +37,7 @@ def start_bag_run(
         If it cannot be written.
     """
     inputs = describe_inputs(recipe, opened, manifest, variant)
-    saved = folder / INPUTS_FILE
-    if saved.is_file() and json.loads(saved.read_text(encoding="utf-8")) != inputs:
-        raise RecipeError(
-            f"{folder} holds a run of another recipe or cohort; name another folder with --run, or remove that one"
-        )
+    _check_same(folder, inputs)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / DONE_FILE).unlink(missing_ok=True)
@@ -50,9 +46,25 @@ def start_bag_run(
             _write(folder / source.name, source.read_text(encoding="utf-8"))
         _write(folder / RECIPE_FILE, recipe_to_toml(recipe))
         _write(folder / ENVIRONMENT_FILE, json.dumps(describe_environment(), indent=2) + "\n")
-        _write(saved, json.dumps(inputs, indent=2) + "\n")
+        _write(folder / INPUTS_FILE, json.dumps(inputs, indent=2) + "\n")
     except OSError as error:
         raise OutputError.at(folder, error) from error
+
+
+def _check_same(folder: Path, inputs: dict[str, Any]) -> None:
+    saved = folder / INPUTS_FILE
+    if not saved.is_file():
+        return
+    try:
+        before = json.loads(saved.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"{saved} cannot be read ({error}); name another folder with --run") from error
+    other = dict.fromkeys(name.removesuffix("_sha256") for name in inputs if before.get(name) != inputs[name])
+    if other:
+        raise RecipeError(
+            f"{folder} holds a run of another recipe or cohort (other: {', '.join(other)}); name another folder with "
+            "--run, or remove that one"
+        )
 
 
 def describe_inputs(recipe: BagTrainingRecipe, opened: TrainingCohort, manifest: Path, variant: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hemascope.core.bag import BagSet
 from hemascope.core.bag_task import BagTask, TaskKind, truth_slices
+from hemascope.core.embedding import short_digest
 from hemascope.core.errors import CohortError
 
 _NAMED = 5
@@ -76,9 +77,13 @@ def check_encoder(name: str, bags: BagSet, encoder: str, model: str) -> None:
     """
     if bags.encoder != encoder:
         raise CohortError(
-            f"{name}: the {len(bags)} patients are embedded by {bags.encoder or 'an unnamed encoder'}, and {model} was "
-            f"trained on cells by {encoder or 'an unnamed encoder'}; embed them with the encoder of the model"
+            f"{name}: the {len(bags)} patients are embedded by {_made_by(bags.encoder)}, and {model} was trained on "
+            f"cells by {_made_by(encoder)}; embed them with the encoder of the model"
         )
+
+
+def _made_by(encoder: str) -> str:
+    return short_digest(encoder) or "an unnamed encoder"
 
 
 def _sides(task: BagTask, column: str) -> list[tuple[float, str]]:

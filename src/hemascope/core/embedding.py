@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -53,6 +54,11 @@ def encoder_digest(identity: ModelIdentity, spec: EncoderSpec) -> str:
     """Return the sha256 of everything that decides an embedding: weights, transform, sizes, backend, precision."""
     text = json.dumps({"identity": asdict(identity), "spec": asdict(spec)}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def short_digest(encoder: str) -> str:
+    """Return what is enough of an encoder's digest for people; a name, which is no digest, stays whole."""
+    return encoder[:12] if re.fullmatch("[0-9a-f]{64}", encoder) else encoder
 
 
 @dataclass(frozen=True, slots=True, eq=False)

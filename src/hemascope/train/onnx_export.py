@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -47,9 +51,10 @@ def export_graph(
     """
     inputs = (example,) if isinstance(example, Tensor) else example
     shapes = tuple(dynamic for _ in inputs)
-    program = torch.onnx.export(
-        module, inputs, None, output_names=list(names), dynamo=True, dynamic_shapes=shapes, verbose=False
-    )
+    with quiet_exporter():
+        program = torch.onnx.export(
+            module, inputs, None, output_names=list(names), dynamo=True, dynamic_shapes=shapes, verbose=False
+        )
     model = _halve(strip_traces(program.model_proto))  # type: ignore[union-attr]
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
@@ -57,6 +62,20 @@ def export_graph(
     if difference > tolerance:
         raise WeightsError(f"{path}: the graph differs from the network by {difference:.2g}, more than {tolerance:g}")
     return difference
+
+
+@contextmanager
+def quiet_exporter() -> Iterator[None]:
+    """Keep what torch's exporter says about itself off the terminal: absent torchvision, its own old calls."""
+    logger = logging.getLogger("torch.onnx")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        logger.setLevel(before)
 
 
 def round_weights(module: nn.Module) -> nn.Module:

@@ -17,7 +17,7 @@ from torch import nn
 
 from hemascope.core.errors import OutputError, WeightsError
 from hemascope.core.version import __version__
-from hemascope.train.onnx_export import strip_traces
+from hemascope.train.onnx_export import quiet_exporter, strip_traces
 from hemascope.train.published_nets import bare_network
 from hemascope.zoo.card import CARD_FILE, GRAPH_DATA_FILE, GRAPH_FILE, TENSORS_FILE, ModelCard, Origin, TrainingFacts
 from hemascope.zoo.encoder_entry import EncoderEntry
@@ -113,9 +113,16 @@ def write_graph(module: nn.Module, example: torch.Tensor, path: Path, inline: in
         Weights of more bytes than this go into ``GRAPH_DATA_FILE`` beside it.
     """
     batch = torch.export.Dim("batch", min=1, max=1024)
-    program = torch.onnx.export(
-        module, (example,), None, output_names=["embedding"], dynamo=True, dynamic_shapes=({0: batch},), verbose=False
-    )
+    with quiet_exporter():
+        program = torch.onnx.export(
+            module,
+            (example,),
+            None,
+            output_names=["embedding"],
+            dynamo=True,
+            dynamic_shapes=({0: batch},),
+            verbose=False,
+        )
     model = strip_traces(program.model_proto)  # type: ignore[union-attr]
     if model.ByteSize() <= inline:
         onnx.checker.check_model(model)

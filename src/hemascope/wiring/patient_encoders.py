@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hemascope.core.embedding import EncoderSpec, encoder_digest
+from hemascope.core.embedding import EncoderSpec, encoder_digest, short_digest
 from hemascope.core.errors import CohortError, WeightsError
 from hemascope.core.provenance import ModelIdentity
 from hemascope.settings import Settings, read_settings
@@ -58,7 +58,7 @@ def find_encoder(digest: str, settings: Settings | None = None, called: str = ""
     for encoder in known:
         if encoder.digest == digest:
             return encoder.name
-    wanted = f"{called} ({digest[:12]})" if called else digest[:12]
+    wanted = f"{called} ({short_digest(digest)})" if called else short_digest(digest)
     there = ", ".join(f"{encoder.name} ({encoder.digest[:12]})" for encoder in known)
     raise CohortError(
         f"the model of patients takes embeddings of the encoder {wanted}, which is not on this machine; there are "

@@ -41,8 +41,10 @@ def build_bag_model(
     """
     from hemascope.bags.ensemble import BagEnsemble
     from hemascope.bags.model_spec import BagModelSpec
-    from hemascope.zoo.card import read_card
+    from hemascope.zoo.card import CARD_FILE, read_card
 
+    if not (folder / CARD_FILE).exists() and (folder / "model" / CARD_FILE).exists():
+        raise WeightsError(f"{folder} is the folder of a run, its model lies in {folder / 'model'}; name that")
     card = read_card(folder)
     if card.task != "patient":
         raise WeightsError(f"{folder} holds a model to {card.task}, none of patients; name a folder that holds one")

@@ -8,6 +8,7 @@ differ (linear discriminants), and it is fitted again.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from hemascope.core.bag import BagSet
+from hemascope.core.errors import CohortError
 from hemascope.nets.bags.cell_states import CellStates
 from hemascope.nets.bags.pooling import PackedBags
 from hemascope.stats.non_gaussian import non_gaussian_directions
@@ -73,7 +75,7 @@ def find_states(bags: BagSet, states: int, dimensions: int, seed: int) -> Mixtur
 
     Raises
     ------
-    ValueError
+    CohortError
         If there are fewer cells than states.
     """
     generator = np.random.default_rng(seed)
@@ -98,12 +100,19 @@ def find_states(bags: BagSet, states: int, dimensions: int, seed: int) -> Mixtur
 
 
 def _fitted(points: NDArray[np.float32], states: int, seed: int):  # type: ignore[no-untyped-def]
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture  # imported here: it takes a second, and answers do without it
 
     if len(points) < states:
-        raise ValueError(f"{len(points)} cells are too few for {states} states")
+        raise CohortError(
+            f"the patients who are learned from have {len(points)} cells, too few for {states} states; set states of "
+            "the aggregator lower, or bring more cells"
+        )
     mixture = GaussianMixture(states, max_iter=60, reg_covar=_RIDGE, random_state=seed)
-    return mixture.fit(points.astype(np.float64))
+    with warnings.catch_warnings():
+        # The mixture is where training starts from: it need not have converged, nor have its first centers.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return mixture.fit(points.astype(np.float64))
 
 
 def _discriminants(centered: NDArray[np.float32], told: NDArray[np.float32], dimensions: int) -> NDArray[np.float32]:
