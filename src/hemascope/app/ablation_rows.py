@@ -20,7 +20,7 @@ SIZES = (1, 2, 3, 5)
 DESCRIPTORS = "descriptors"
 """The variant that holds handcrafted features."""
 
-COUNT_RATE, COUNT_EPOCHS = 3e-2, 100
+COUNT_RATE, COUNT_EPOCHS = 0.1, 100
 """Rate, and fewest epochs, of the baseline without images: its shares are small numbers, of which a rate meant for
 embeddings learns nothing."""
 
@@ -177,8 +177,8 @@ def _members(recipe: BagTrainingRecipe) -> tuple[AblationRow, ...]:
 def _of_counts(recipe: BagTrainingRecipe) -> BagTrainingRecipe:
     plain = recipe.aggregator.model_copy(update={"kind": "mean", "width": 0, "head_width": 0, "dropout": 0.0})
     epochs = max(recipe.epochs, COUNT_EPOCHS)
-    changes = {"aggregator": plain, "learning_rate": COUNT_RATE, "epochs": epochs, "patience": epochs}
-    return recipe.model_copy(update=changes)
+    steady = {"learning_rate": COUNT_RATE, "epochs": epochs, "patience": epochs, "plateau_patience": 0}
+    return recipe.model_copy(update={"aggregator": plain, "monitor": "loss", **steady})
 
 
 def _whole(recipe: BagTrainingRecipe, other: BagTrainingRecipe) -> AblationRow:

@@ -82,6 +82,13 @@ def remarks_of(ablation: Ablation) -> tuple[str, ...]:
         found.append(
             "OPTIMISTIC: these patients chose the epoch of every row. With --folds 5 and watch = \"inner\" they do not."
         )  # fmt: skip
+    tests = len(ablation.rows) - 1
+    least = 2 / (request.resamples + 1)
+    if tests * least > 0.05:
+        found.append(
+            f"With {request.resamples:,} resamples no p value is below {least:.2g}, and none of {tests} rows can be "
+            f"below {tests * least:.2g} after Holm: raise --resamples, or compare fewer rows."
+        )
     return tuple(found)
 
 
@@ -223,7 +230,7 @@ def _forest(ablation: Ablation, figure: Figure) -> Any:
         [ForestGroup(name, "", tuple(rows)) for name, rows in groups.items()],
         overall,
         f"difference in {figure.name} ({better})",
-        figure.name,
+        ("difference [95% CI]", figure.name),
     )
 
 

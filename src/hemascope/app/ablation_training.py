@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -114,6 +115,7 @@ class AblationTrainer:
         self._recipe, self._manifest, self._folder = recipe, manifest, folder
         self.opened = open_training_cohort(recipe, manifest)
         self._variant: tuple[str, TrainingCohort] | None = None
+        self._warm = False
 
     def train(self, row: AblationRow, on_epoch: OnEpoch) -> TrainedRow:
         """Return what a row says, training only what no finished run folder holds.
@@ -155,6 +157,9 @@ class AblationTrainer:
             return
         if group is Group.MEMBERS:
             _take_members(self._folder / OWN, folder)
+        if not self._warm:
+            _warm_up(self.opened, self._recipe)
+            self._warm = True
         watch = _Watch(folder / TIME_FILE, run.recipe)
         watch.start()
 
@@ -192,6 +197,21 @@ def narrowed(opened: TrainingCohort, recipe: BagTrainingRecipe) -> TrainingCohor
         )
     places = np.array([columns.index(column) for task in tasks for column in task.columns], np.intp)
     return replace(opened, tasks=tasks, truth=opened.truth[:, places])
+
+
+def _warm_up(opened: TrainingCohort, recipe: BagTrainingRecipe) -> None:
+    """Train a little for nothing: what is loaded at the first step would count as time of the first row."""
+    from hemascope.train.bags.fit import fit_bag_net
+
+    plain = recipe.aggregator.model_copy(update={"kind": "mean", "width": 0})
+    little = recipe.model_copy(update={"aggregator": plain, "imbalance": "none", "epochs": 1, "cell_cap": 1})
+    fold = opened.plan.folds[0]
+    with tempfile.TemporaryDirectory(prefix="hemascope-") as folder:
+        fit_bag_net(
+            little, opened.tasks, opened.cohort.bags, opened.truth, fold.train, fold.watch[:1], Path(folder),
+            lambda epoch, epochs, loss: None,
+            seed=0,
+        )  # fmt: skip
 
 
 def _is_finished(folder: Path, inputs: Mapping[str, object]) -> bool:

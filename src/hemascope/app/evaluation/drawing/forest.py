@@ -18,6 +18,9 @@ _NAMES, _FIGURES, _COUNTS = -0.03, 1.04, 1.6
 """Where columns of text stand, in widths of the plot."""
 
 
+_COLUMNS = ("value [95% CI]", "patients (positive)")
+
+
 @dataclass(frozen=True, slots=True)
 class ForestRow:
     """One subgroup.
@@ -59,7 +62,7 @@ class ForestGroup:
 
 
 def draw_forest(
-    title: str, groups: Sequence[ForestGroup], overall: ForestRow, what: str, counted: str = "patients (positive)"
+    title: str, groups: Sequence[ForestGroup], overall: ForestRow, what: str, columns: tuple[str, str] = _COLUMNS
 ) -> Any:
     """Return the forest plot.
 
@@ -73,8 +76,8 @@ def draw_forest(
         Figure of all patients, a diamond at the top.
     what
         What the figure is, for the axis: ``AUROC``.
-    counted
-        What stands in the last column.
+    columns
+        What stands in the two columns of text.
     """
     lines = 2 + sum(1 + len(group.rows) for group in groups)
     height = _ABOVE + _ROW * lines + _BELOW
@@ -82,7 +85,7 @@ def draw_forest(
     figure.set_layout_engine("none")
     entitle(figure, title)
     axes = figure.add_axes((_LEFT / _WIDTH, _BELOW / height, _PLOT / _WIDTH, _ROW * lines / height))
-    for x, name in ((_FIGURES, "value [95% CI]"), (_COUNTS, counted)):
+    for x, name in zip((_FIGURES, _COUNTS), columns, strict=True):
         _text(axes, x, -1, name, color=SOFT)
     if overall.value is not None:
         axes.axvline(overall.value, color=FAINT, linewidth=0.9, zorder=0)
