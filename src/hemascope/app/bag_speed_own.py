@@ -106,8 +106,9 @@ ENSEMBLES = {
     "transformer": EnsembleKind(
         AggregatorRecipe(kind="transformer", width=512, depth=2, heads=8, head_width=64), (_DISEASE, _HEMOGLOBIN)
     ),
+    "cell_states": EnsembleKind(AggregatorRecipe(kind="cell_states", states=32, state_dimensions=12), (_MARKERS,)),
 }
-"""The aggregators of the recipes ``myeloma`` and ``caltomorph``."""
+"""The aggregators of the recipes ``myeloma``, ``caltomorph`` and ``myeloma_states``."""
 
 
 def ship_untrained(kind: EnsembleKind, dimension: int, folder: Path) -> None:
