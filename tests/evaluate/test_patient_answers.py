@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hemascope.core.bag_task import BagTask, TaskKind
+from hemascope.core.bag_task import BagTask, TaskKind, words_of
 from hemascope.core.errors import CohortError
 from hemascope.evaluate.patients.answers_file import infer_tasks, read_answers
 
@@ -163,3 +163,11 @@ def test_an_absent_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("patient,split,cells\na,test,1\n")
     with pytest.raises(CohortError, match="no column probability"):
         infer_tasks(tmp_path / "p.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("acute_leukemia", "acute leukemia"), ("t4_14", "t4_14"), ("mds_mpn", "mds mpn"), ("a_1", "a 1")],
+)
+def test_names_as_people_write_them(name: str, words: str) -> None:
+    assert words_of(name) == words

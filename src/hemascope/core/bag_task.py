@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -77,3 +78,8 @@ def truth_slices(tasks: Sequence[BagTask]) -> dict[str, slice]:
         places[task.name] = slice(start, start + len(task.columns))
         start += len(task.columns)
     return places
+
+
+def words_of(name: str) -> str:
+    """Return the name of a class, marker or column as people write it; ``t4_14`` stays, being no two words."""
+    return re.sub(r"(?<!\d)_|_(?!\d)", " ", name)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemascope.core.bag_prediction import BagPrediction
-from hemascope.core.bag_task import BagTask, TaskKind
+from hemascope.core.bag_task import BagTask, TaskKind, words_of
 from hemascope.core.patient_findings import (
     PATIENT_USE,
     AttendedCell,
@@ -100,7 +100,7 @@ class AskedModel:
     def title(self, task: str, output: str) -> str:
         """Return an output as people write it."""
         told = self.diseases.titles if self.diseases is not None and task == self.diseases.task else {}
-        return told.get(output, output.replace("_", " "))
+        return told.get(output, words_of(output))
 
 
 def compute_patient(

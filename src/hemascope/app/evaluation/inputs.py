@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemascope.bags.taxonomy import load_taxonomy
-from hemascope.core.bag_task import BagTask, TaskKind
+from hemascope.core.bag_task import BagTask, TaskKind, words_of
 from hemascope.core.disease_taxonomy import DiseaseTaxonomy
 from hemascope.core.errors import CohortError
 from hemascope.evaluate.patients.answers import OUT_OF_FOLD, TEST, PatientAnswers
@@ -73,7 +73,7 @@ class Evaluated:
     def shown(self, name: str) -> str:
         """Return a class as people write it."""
         titles = self.taxonomy.titles if self.taxonomy else {}
-        return titles.get(name, name.replace("_", " "))
+        return titles.get(name, words_of(name))
 
     def disease_task(self) -> BagTask | None:
         """Return the task whose classes are the coarse classes of the taxonomy; None without one."""

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from hemascope.core.bag_task import words_of
 from hemascope.core.errors import MissingExtraError
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D", "#8C6D1F")
@@ -117,7 +118,7 @@ def dash_of(place: int) -> str:
 
 def words(name: str) -> str:
     """Return a name of a class, marker or covariate as a reader writes it."""
-    return name.replace("_", " ")
+    return words_of(name)
 
 
 def patients(count: int) -> str:
