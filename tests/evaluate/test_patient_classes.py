@@ -39,17 +39,6 @@ def test_top_k_grows_to_1() -> None:
     assert steps[-1] == 1
 
 
-def test_a_coarser_level_sums_probabilities_and_counts() -> None:
-    fine = class_answers(draw_diseases(), "disease")
-    coarse = fine.rolled_up({"healthy": "well", "mds": "ill", "acute": "ill"}, ("ill", "well"))
-    assert coarse.probabilities[:, 1] == pytest.approx(fine.probabilities[:, 0])
-    assert coarse.truth.tolist() == [int(truth == 0) for truth in fine.truth]
-    assert coarse.probabilities.sum(axis=1) == pytest.approx(1)
-    assert score_classes(coarse).overall["accuracy"].value >= score_classes(fine).overall["accuracy"].value
-    with pytest.raises(ValueError, match="parent of acute"):
-        fine.rolled_up({"healthy": "well", "mds": "ill"}, ("ill", "well"))
-
-
 def test_written_with_few_digits_sums_to_1() -> None:
     rounded = make_answers([DISEASE], {"disease": np.array([[0.333, 0.333, 0.333]])}, {"disease": [0]})
     assert class_answers(rounded, "disease").probabilities.sum() == pytest.approx(1)

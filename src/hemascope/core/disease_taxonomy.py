@@ -220,19 +220,6 @@ class DiseaseTaxonomy:
         """Return the fine class that a label means, None where it names a coarse class alone; raise as ``row_of``."""
         return self.row_of(label).fine
 
-    def parent_of(self, fine: str) -> str:
-        """Return the coarse class of a fine class.
-
-        Raises
-        ------
-        ValueError
-            If there is no such fine class.
-        """
-        for known in self.fine_classes:
-            if known.name == fine:
-                return known.coarse
-        raise ValueError(f"there is no fine class '{fine}' in {self.name}")
-
     def children_of(self, coarse: str) -> tuple[str, ...]:
         """Return the fine classes of a coarse class, in order; an empty tuple where it has none."""
         return tuple(f.name for f in self.fine_classes if f.coarse == coarse)

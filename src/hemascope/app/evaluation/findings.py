@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,8 +137,3 @@ def plain(value: float | None, digits: int = 6) -> float | None:
     if value is None or value != value or value in (float("inf"), float("-inf")):
         return None
     return round(float(value), digits)
-
-
-def plain_list(values: Sequence[float], digits: int = 6) -> list[float | None]:
-    """Return figures for JSON."""
-    return [plain(value, digits) for value in values]

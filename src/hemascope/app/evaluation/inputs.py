@@ -23,7 +23,6 @@ from hemascope.recipes.bags import BagTrainingRecipe
 ANSWERS_FILE, RECIPE_FILE, EMBEDDING_FILE, DONE_FILE = "predictions.csv", "recipe.toml", "patients.npz", "DONE"
 VALIDATION = "val"
 TRAINING = "train"
-USUAL_SPLITS = (OUT_OF_FOLD, TEST, TRAINING, VALIDATION)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,28 +50,6 @@ class ClassAnswers:
     def told(self) -> NDArray[np.intp]:
         """N class numbers: the likeliest, the first of equals."""
         return np.asarray(self.probabilities.argmax(axis=1), np.intp)
-
-    def rolled_up(self, parents: Mapping[str, str], order: Sequence[str]) -> ClassAnswers:
-        """Return the answers at a coarser level: probabilities of the children of a class are summed.
-
-        Parameters
-        ----------
-        parents
-            Each class to the coarser one that it belongs to.
-        order
-            Names of the coarser classes.
-
-        Raises
-        ------
-        ValueError
-            If a class has no parent or its parent is not in the order.
-        """
-        homeless = [name for name in self.classes if parents.get(name) not in order]
-        if homeless:
-            raise ValueError(f"no class of {', '.join(order)} is the parent of {', '.join(homeless)}")
-        places = np.array([list(order).index(parents[name]) for name in self.classes], np.intp)
-        sums = self.probabilities @ np.eye(len(order))[places]
-        return ClassAnswers(tuple(order), self.rows, self.patients, sums, places[self.truth])
 
 
 @dataclass(frozen=True, slots=True)
