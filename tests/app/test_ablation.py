@@ -22,7 +22,9 @@ from hemascope.evaluate.estimate import Estimate
 from hemascope.evaluate.patients.answers import PatientAnswers
 from hemascope.evaluate.patients.answers_file import read_answers
 from hemascope.evaluate.patients.ranking import PairedComparison
+from hemascope.recipes import load_recipe
 from hemascope.recipes.bags import BagTrainingRecipe
+from hemascope.recipes.cell_bags import CellBagRecipe
 from hemascope.stats.ranking import auroc
 
 TASKS = (DISEASE, MARKERS, HEMOGLOBIN)
@@ -97,6 +99,20 @@ def test_a_marker_and_every_other_task_is_a_model_of_its_own() -> None:
     assert changed_rows(small_recipe((DISEASE,)), (DISEASE,), (), [Group.TASKS]) == ()
 
 
+def test_counts_are_a_logistic_regression_at_a_steady_rate() -> None:
+    [row] = changed_rows(small_recipe(learning_rate=2e-4, epochs=7), TASKS, (), [Group.COUNTS])
+    recipe, variant = row.runs[0].recipe, row.runs[0].variant
+    assert variant == "counts"
+    assert (recipe.aggregator.kind, recipe.aggregator.width, recipe.aggregator.head_width) == ("mean", 0, 0)
+    assert (recipe.learning_rate, recipe.epochs, recipe.plateau_patience) == (0.1, 100, 0)
+
+
+def test_the_recipe_of_a_frozen_encoder_differs_from_the_other_by_that_alone() -> None:
+    recipes = Path(__file__).parents[2] / "recipes"
+    frozen, learned = (load_recipe(recipes / f"{name}.toml", CellBagRecipe) for name in ("malaria_frozen", "malaria"))
+    assert frozen == learned.model_copy(update={"name": "malaria_frozen", "frozen": True})
+
+
 def test_figures_by_kind_of_task() -> None:
     assert [(figure.name, figure.less_is_better) for figure in figures_of(TASKS)] == [
         ("accuracy", False),
@@ -145,6 +161,7 @@ def test_p_values_are_adjusted_over_the_rows_that_have_one() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_split_nobody_is_in_is_refused_and_one_fold_is_told(tmp_path: Path) -> None:
     recipe = small_recipe(epochs=1, folds=1)
     request = asked(write_study(tmp_path), tmp_path / "out", recipe=recipe)
@@ -195,6 +212,7 @@ def test_a_row_that_fails_says_why_and_the_others_go_on(done: tuple[Ablation, li
         "5 seeds a fold", "same",
     }  # fmt: skip
     assert "- variants, lost: " in ablation_page(ablation)
+    assert "With 100 resamples no p value is below 0.02" in remarks_of(ablation)[-1]
 
 
 @pytest.mark.slow
