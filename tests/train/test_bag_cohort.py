@@ -168,3 +168,9 @@ def test_the_folder_of_a_run_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "model" / "model.json").write_text("{}")
     with pytest.raises(WeightsError, match=f"its model lies in {tmp_path / 'model'}; name that"):
         build_bag_model(tmp_path)
+
+
+def test_a_training_that_is_not_finished_has_no_model(tmp_path: Path) -> None:
+    (tmp_path / "inputs.json").write_text("{}")
+    with pytest.raises(WeightsError, match=f"the training in {tmp_path} is not finished; run its command again"):
+        build_bag_model(tmp_path / "model")

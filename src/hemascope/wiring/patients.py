@@ -43,13 +43,26 @@ def build_bag_model(
     from hemascope.bags.model_spec import BagModelSpec
     from hemascope.zoo.card import CARD_FILE, read_card
 
-    if not (folder / CARD_FILE).exists() and (folder / "model" / CARD_FILE).exists():
-        raise WeightsError(f"{folder} is the folder of a run, its model lies in {folder / 'model'}; name that")
+    if not (folder / CARD_FILE).exists():
+        _explain_run(folder, CARD_FILE)
     card = read_card(folder)
     if card.task != "patient":
         raise WeightsError(f"{folder} holds a model to {card.task}, none of patients; name a folder that holds one")
     spec = BagModelSpec.read(card.spec, str(folder))
     return BagEnsemble(_graph(folder, card, backend, precision, (settings or read_settings()).threads), spec)
+
+
+def _explain_run(folder: Path, card: str) -> None:
+    """Raise ``WeightsError`` where a folder without a card is that of a run, or of a run that is not finished."""
+    from hemascope.app.bag_run import INPUTS_FILE
+
+    if (folder / "model" / card).exists():
+        raise WeightsError(f"{folder} is the folder of a run, its model lies in {folder / 'model'}; name that")
+    if (folder.parent / INPUTS_FILE).exists():
+        raise WeightsError(
+            f"{folder} holds no model: the training in {folder.parent} is not finished; run its command again, and it "
+            "goes on from its newest checkpoint"
+        )
 
 
 def _graph(folder: Path, card: ModelCard, backend: str, precision: str, threads: int) -> TensorGraph:
