@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from hemascope.app.bag_cohort import TrainingCohort
+from hemascope.app.bench_record import write_text
 from hemascope.app.provenance import ANSWERING_PACKAGES
 from hemascope.core.bag import BagSet
 from hemascope.core.errors import OutputError, RecipeError
@@ -43,10 +44,10 @@ def start_bag_run(
         (folder / DONE_FILE).unlink(missing_ok=True)
         if opened.taxonomy and recipe.taxonomy.endswith(".toml"):
             source = Path(recipe.taxonomy)
-            _write(folder / source.name, source.read_text(encoding="utf-8"))
-        _write(folder / RECIPE_FILE, recipe_to_toml(recipe))
-        _write(folder / ENVIRONMENT_FILE, json.dumps(describe_environment(), indent=2) + "\n")
-        _write(folder / INPUTS_FILE, json.dumps(inputs, indent=2) + "\n")
+            write_text(folder / source.name, source.read_text(encoding="utf-8"))
+        write_text(folder / RECIPE_FILE, recipe_to_toml(recipe))
+        write_text(folder / ENVIRONMENT_FILE, json.dumps(describe_environment(), indent=2) + "\n")
+        write_text(folder / INPUTS_FILE, json.dumps(inputs, indent=2) + "\n")
     except OSError as error:
         raise OutputError.at(folder, error) from error
 
@@ -125,10 +126,7 @@ def finish_bag_run(folder: Path) -> None:
     OutputError
         If it cannot be written.
     """
-    try:
-        _write(folder / DONE_FILE, "")
-    except OSError as error:
-        raise OutputError.at(folder, error) from error
+    write_text(folder / DONE_FILE, "")
 
 
 def recipe_to_toml(recipe: BagTrainingRecipe) -> str:
@@ -151,9 +149,3 @@ def recipe_to_toml(recipe: BagTrainingRecipe) -> str:
 def _assignments(values: dict[str, Any]) -> list[str]:
     """Return ``key = value`` lines; JSON writes text, numbers, truth and lists as TOML does, and TOML has no null."""
     return [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items() if value is not None]
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
