@@ -15,6 +15,7 @@ from hemascope.app.bag_calibration import BagCalibration, cross_fitted, fit_cali
 from hemascope.app.bag_cohort import COUNTS, TrainingCohort, laboratory_columns, open_training_cohort
 from hemascope.app.bag_run import finish_bag_run, start_bag_run
 from hemascope.app.bag_shipping import ship_members
+from hemascope.app.bench_record import write_text
 from hemascope.app.cohort_checks import check_cohort, checks_document, warnings_of
 from hemascope.app.patient_rows import gather_answers, write_answers
 from hemascope.app.training import need_torch
@@ -91,7 +92,7 @@ def train_bag_model(
     for words in warnings_of(checks):
         on_warning(words)
     members, calibration = fit_and_answer(recipe, opened, manifest, folder, on_epoch, variant)
-    _write_json(folder / CHECKS_FILE, checks_document(opened.cohort, checks))
+    write_text(folder / CHECKS_FILE, json.dumps(checks_document(opened.cohort, checks), indent=2) + "\n")
     model = out or folder / "model"
     ship_members(recipe, opened, members, calibration, folder, model, command)
     finish_bag_run(folder)
@@ -200,14 +201,7 @@ def _write_calibration(path: Path, asked: AskedMembers) -> None:
         **asked.calibration.as_json(),
         "by_fold": {str(fold): one.as_json() for fold, one in asked.by_fold.items()},
     }
-    _write_json(path, values)
-
-
-def _write_json(path: Path, values: Mapping[str, object]) -> None:
-    try:
-        path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError.at(path, error) from error
+    write_text(path, json.dumps(values, indent=2) + "\n")
 
 
 def _write_embedding(path: Path, answers: PatientAnswers, embedding: NDArray[np.float32]) -> None:
