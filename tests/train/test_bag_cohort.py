@@ -50,6 +50,18 @@ def test_a_label_that_is_no_class_is_an_error_for_those_who_stay(tmp_path: Path)
         open_training_cohort(RECIPE, manifest)
 
 
+def test_a_class_that_nobody_learned_from_has_is_an_error(tmp_path: Path) -> None:
+    manifest = write_cohort(tmp_path, splits=True)
+    rows = [row.split(",") for row in manifest.read_text().splitlines()]
+    split, label = rows[0].index("split"), rows[0].index("disease")
+    for row in rows[1:]:
+        if row[split] == "train" and row[label] == "ill":
+            row[label] = "sick"
+    manifest.write_text("\n".join(",".join(row) for row in rows) + "\n")
+    with pytest.raises(CohortError, match=r"split 'train'.*ill.* has no patients"):
+        open_training_cohort(recipe_of(folds=1), manifest)
+
+
 def test_a_class_with_fewer_patients_than_folds_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CohortError, match="class 'healthy' of 'disease' has 14 patients"):
         open_training_cohort(recipe_of(folds=20), write_cohort(tmp_path))

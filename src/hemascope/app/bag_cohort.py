@@ -101,6 +101,9 @@ def open_training_cohort(recipe: BagTrainingRecipe, manifest: Path, variant: str
         plan = plan_folds(tasks, truth, named, recipe.folds, recipe.seed, watch_held_out=recipe.watch == "held_out")
     except ValueError as error:
         raise CohortError(f"{manifest}: {error}") from error
+    for number, fold in enumerate(plan.folds, 1):
+        what = f"{manifest}: those learned from in fold {number}" if recipe.folds > 1 else f"{manifest}: split 'train'"
+        check_truth(what, [cohort.patients[place] for place in fold.train], tasks, truth[fold.train], folds=1)
     return TrainingCohort(tasks, taxonomy, cohort, truth, plan)
 
 

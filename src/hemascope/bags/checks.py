@@ -99,7 +99,9 @@ def _check_count(name: str, told: str, patients: Sequence[str], folds: int) -> N
     if len(patients) >= folds:
         return
     named = ", ".join(patients[:_NAMED]) + (" and others" if len(patients) > _NAMED else "")
+    if not patients:
+        raise CohortError(f"{name}: {told} has no patients; add some, or leave it out of the recipe")
     raise CohortError(
-        f"{name}: {told} has {len(patients)} patients{f' ({named})' if patients else ''}, fewer than the "
+        f"{name}: {told} has {len(patients)} patients ({named}), fewer than the "
         f"number of folds, {folds}; take fewer folds, join classes, or leave it out of the recipe"
     )
