@@ -80,6 +80,9 @@ bench: $(VENV)/.installed-dev  ## Run every benchmark and write docs/benchmarks.
 	@$(BIN)/hemascope bench synthetic --json docs/benchmarks/synthetic.json
 	@$(BIN)/hemascope bench counterfactuals --split val --json docs/benchmarks/counterfactuals.json
 	@$(BIN)/hemascope bench shortcuts --json docs/benchmarks/shortcuts.json
+	@$(BIN)/hemascope bench cohorts --json docs/benchmarks/cohorts.json
+	@$(BIN)/hemascope bench malaria --recipe recipes/malaria.toml --json docs/benchmarks/malaria.json
+	@$(BIN)/hemascope bench bag-speed --json docs/benchmarks/bag_speed.json
 	@$(BIN)/hemascope bench diffusion-cost --json docs/benchmarks/diffusion_cost.json
 	@$(BIN)/hemascope bench leukemia --recipe recipes/hmscam_cpu.toml --runs runs/leukemia --json docs/benchmarks/leukemia.json
 	@$(BIN)/python -m hemascope.app.benchmark_page docs/benchmarks
