@@ -9,7 +9,6 @@ Nuisance is independent of labels and profile and cancels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,11 +112,3 @@ def _posterior(logs: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return P x L x G probabilities from their logarithms up to a constant a patient."""
     weights = np.exp(logs - logs.max(axis=(1, 2), keepdims=True))
     return np.asarray(weights / weights.sum(axis=(1, 2), keepdims=True), np.float64)
-
-
-def concatenated(parts: Iterable[BestAnswers]) -> BestAnswers:
-    """Return the answers of blocks as one."""
-    every = list(parts)
-    return BestAnswers(
-        np.concatenate([part.labels for part in every]), np.concatenate([part.informative for part in every])
-    )
