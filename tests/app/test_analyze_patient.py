@@ -160,7 +160,7 @@ def test_without_a_nucleated_cell_there_is_no_answer(fields: list[FieldResult], 
 
 def test_a_model_of_another_encoder_is_refused_before_anything_is_read() -> None:
     encoder = DescriptorEncoder()
-    with pytest.raises(CohortError, match="takes embeddings of the encoder 123456789abc, but descriptors is"):
+    with pytest.raises(CohortError, match="takes embeddings of the encoder 123456789abcdef, but descriptors is"):
         PatientAnswering(PooledModel(encoder, digest="123456789abcdef"), encoder, UM)
 
 
