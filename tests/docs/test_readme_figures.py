@@ -15,6 +15,7 @@ OTHERS = (
     *("detection_folds", "segmentation", "segmentation_finetuned", "redcells", "conformal", "fewshot", "transfer"),
     *("blasts", "attributes", "leukemia", "encoders"),
     *("generative", "synthetic", "counterfactuals", "diffusion_cost"),
+    *("cohorts", "malaria", "shortcuts", "bag_speed"),
 )
 """Runs whose keys stand there after the run's name and a colon: they share keys with others."""
 RUNS = {name: ROOT / "docs" / "benchmarks" / f"{name}.json" for name in (*NAMES, *OTHERS)}
