@@ -240,6 +240,7 @@ def test_the_baseline_on_the_public_set_is_harder_than_its_known_anchor(public_d
     area = outcome.measures.metrics[f"mean.{AREA_AND_COLOR}.auroc"]
     assert area is not None
     assert area > 0.763
-    overview, splits = tables("blasts", outcome)
+    overview, splits, *sub_bags = tables("blasts", outcome)
     assert len(splits.rows) == 18
     assert overview.rows[0][0] == AREA_AND_COLOR
+    assert sub_bags

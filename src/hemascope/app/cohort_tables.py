@@ -16,11 +16,11 @@ SHOWN = {
 
 
 def cohort_tables(document: Document) -> tuple[PlainTable, ...]:
-    """Return a table a difficulty of ``myeloma-720``, one of attention pooling, and one of ``eight-classes``."""
+    """Return a table a difficulty of ``myeloma-720``, one against mean pooling, and one of ``eight-classes``."""
     own, counts = Figures(document["metrics"], document["intervals"]), document["n"]
     cohorts = f"{counts['cohorts_each']} cohorts, {counts['myeloma-720.test_patients']} test patients"
     tables = [_markers(own, f"myeloma-720-{name}", cohorts) for name in DIFFICULTIES]
-    return (*tables, _attention(own), _classes(own, counts))
+    return (*tables, _over_mean(own), _classes(own, counts))
 
 
 def _markers(own: Figures, law: str, cohorts: str) -> PlainTable:
@@ -34,7 +34,7 @@ def _markers(own: Figures, law: str, cohorts: str) -> PlainTable:
     return PlainTable(f"{law}: {cohorts}", columns, tuple(rows))
 
 
-def _attention(own: Figures) -> PlainTable:
+def _over_mean(own: Figures) -> PlainTable:
     rows = [
         (
             SHOWN[method],
@@ -48,7 +48,7 @@ def _attention(own: Figures) -> PlainTable:
         if own.has(f"{law}.{method}.over_mean_pooling")
     ]
     columns = ("Method", "Cohorts", "Mean AUROC over mean pooling", "First cohort, patients resampled", "p")
-    return PlainTable("Attention against mean pooling of the same cells", columns, tuple(rows))
+    return PlainTable("Learned states, and gated attention, against the mean of the same cells", columns, tuple(rows))
 
 
 def _classes(own: Figures, counts: dict[str, int]) -> PlainTable:
