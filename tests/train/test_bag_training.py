@@ -11,8 +11,9 @@ import pytest
 from bag_cohorts import DISEASE, HEMOGLOBIN, MARKERS, TASKS, KilledError, planted, recipe_of, write_cohort
 from typer.testing import CliRunner
 
+from hemascope.app.bag_calibration import BagCalibration
 from hemascope.app.bag_run import recipe_to_toml
-from hemascope.app.bag_training import train_bag_model
+from hemascope.app.bag_training import train_bag_model, without_threshold
 from hemascope.bags.folds import plan_folds
 from hemascope.cli.main import app
 from hemascope.evaluate.patients.answers_file import read_answers
@@ -128,6 +129,12 @@ def test_the_run_folder_is_complete_and_right(trained: Path) -> None:
     with np.load(run / "patients.npz") as told:
         assert told["patients"].tolist() == list(answers.patients)
         assert told["embedding"].shape == (45, 32)
+
+
+def test_a_marker_without_a_threshold_is_told() -> None:
+    calibration = BagCalibration({"markers": 1.0}, {"markers": {"t": None, "gain": 0.4}}, {})
+    [words] = without_threshold(calibration)
+    assert words.startswith("'t' got no threshold")
 
 
 @pytest.mark.slow

@@ -66,8 +66,8 @@ def train_bag_model(
     variant
         Which embeddings of the cohort; "" for the usual ones, ``counts`` for differential counts instead.
     on_warning
-        Called with a sentence for each way in which a model could answer without looking at the disease; the checks
-        are in the run folder too.
+        Called with a sentence for each way in which a model could answer without looking at the disease (the checks
+        are in the run folder too), and at the end for each marker that got no threshold.
 
     Returns
     -------
@@ -92,6 +92,8 @@ def train_bag_model(
     for words in warnings_of(checks):
         on_warning(words)
     members, calibration = fit_and_answer(recipe, opened, manifest, folder, on_epoch, variant)
+    for words in without_threshold(calibration):
+        on_warning(words)
     write_text(folder / CHECKS_FILE, json.dumps(checks_document(opened.cohort, checks), indent=2) + "\n")
     model = out or folder / "model"
     ship_members(recipe, opened, members, calibration, folder, model, command)
@@ -159,6 +161,17 @@ def fit_and_answer(
     write_answers(folder / ANSWERS_FILE, asked.answers)
     _write_embedding(folder / EMBEDDING_FILE, asked.answers, asked.embedding)
     return members, asked.calibration
+
+
+def without_threshold(calibration: BagCalibration) -> list[str]:
+    """Return a sentence for each marker for which no threshold could be chosen."""
+    return [
+        f"'{output}' got no threshold: of the patients answered out of fold nobody has it, or everybody; "
+        "give its probability, and no yes or no"
+        for thresholds in calibration.thresholds.values()
+        for output, threshold in thresholds.items()
+        if threshold is None
+    ]
 
 
 def ask_members(opened: TrainingCohort, members: Sequence[BagMember]) -> AskedMembers:
