@@ -278,3 +278,16 @@ def test_an_ensemble_is_its_members() -> None:
     for place, member in enumerate(members):
         torch.testing.assert_close(answer.logits[place], member(cells).logits[0])
         torch.testing.assert_close(answer.attention[place], member(cells).attention)
+
+
+@pytest.mark.parametrize("head_width", [0, 5])
+def test_evidence_is_how_far_an_output_moves_without_the_cell(head_width: int) -> None:
+    torch.manual_seed(0)
+    net = build_bag_net(
+        AggregatorRecipe(kind="evidence", width=6, attention_width=7, head_width=head_width), 4, 3
+    ).eval()
+    cells = torch.randn(9, 4)
+    whole = net(cells)
+    without = [net(torch.cat([cells[:place], cells[place + 1 :]])).logits[0] for place in range(9)]
+    moved = (torch.stack(without) - whole.logits).abs()
+    torch.testing.assert_close(whole.attention, moved / moved.sum(dim=0), atol=1e-4, rtol=1e-3)

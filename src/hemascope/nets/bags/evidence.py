@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -43,5 +45,17 @@ class Evidence(BagNet):
 
     def _moved(self, said: Tensor, even: Tensor, embedding: Tensor, bags: Pooling) -> Tensor:
         """Return T x O shares of how far each output moves when a cell is left out; a lone cell has all of it."""
-        others = (bags.per_row(embedding) - even * said) / (1 - even).clamp_min(0.5 * even)
-        return bags.shares((self.head(others) - bags.per_row(self.head(embedding))).detach().abs())
+        here = bags.per_row(embedding)
+        step = even * (here - said) / (1 - even).clamp_min(0.5 * even)
+        return bags.shares(_step_of_head(self.head, here, step).detach().abs())
+
+
+def _step_of_head(head: nn.Module, here: Tensor, step: Tensor) -> Tensor:
+    """Return what ``head(here + step) - head(here)`` is, without taking nearly equal numbers from each other."""
+    if isinstance(head, nn.Linear):
+        return step @ head.weight.T
+    first, _, _, last = cast("tuple[nn.Linear, nn.ReLU, nn.Dropout, nn.Linear]", tuple(head.children()))
+    before, moved = first(here), step @ first.weight.T
+    after = before + moved
+    bent = torch.where((before > 0) & (after > 0), moved, after.clamp_min(0) - before.clamp_min(0))
+    return bent @ last.weight.T

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 _LEAST = 1e-18
-"""What is added to every amount so that their sum is never 0."""
+"""Of every amount, so that their sum is never 0. A limit and no addend: an exporter drops so small an addend."""
 
 
 class Pooling(Protocol):
@@ -90,7 +90,7 @@ class PackedBags:
 
     def shares(self, amounts: Tensor) -> Tensor:
         """Return shares in proportion."""
-        raised = _single(amounts) + _LEAST
+        raised = _single(amounts).clamp_min(_LEAST)
         return raised / self._totals(raised)[self._bag]
 
     def weighted(self, shares: Tensor, values: Tensor) -> Tensor:
@@ -141,7 +141,7 @@ class OneBag:
 
     def shares(self, amounts: Tensor) -> Tensor:
         """Return shares in proportion."""
-        raised = _single(amounts) + _LEAST
+        raised = _single(amounts).clamp_min(_LEAST)
         return raised / raised.sum(dim=0, keepdim=True)
 
     def weighted(self, shares: Tensor, values: Tensor) -> Tensor:
