@@ -22,7 +22,7 @@ from hemascope.core.bag_prediction import BagPrediction
 from hemascope.core.bag_task import BagTask, TaskKind
 from hemascope.core.errors import CohortError
 from hemascope.core.ports import BagModel
-from hemascope.core.provenance import ModelIdentity
+from hemascope.evaluate.identity_faults import identity_faults
 
 CELLS = 37
 """Of the bag that most rules are tried on."""
@@ -54,7 +54,7 @@ class BagRule(StrEnum):
 
 
 BAG_MEANINGS: dict[BagRule, str] = {
-    BagRule.IDENTITY: "It names what answers: name, version, backend, license in words.",
+    BagRule.IDENTITY: "It names what answers: name, version, backend, license in words, and a digest or none.",
     BagRule.TASKS: "It says what it answers: one task or more, each once.",
     BagRule.ANSWERS: "Every task is answered for the patient that was asked, in the shape its outputs have.",
     BagRule.PROBABILITIES: "Probabilities are 0 to 1; those of classes sum to 1.",
@@ -119,12 +119,8 @@ def check_bag_model(
 
 
 def _identity(identity: object) -> Iterator[BagViolation]:
-    if not isinstance(identity, ModelIdentity):
-        yield BagViolation(BagRule.IDENTITY, f"identity is {type(identity).__name__}, not ModelIdentity")
-        return
-    for part in ("name", "version", "backend", "license"):
-        if not getattr(identity, part):
-            yield BagViolation(BagRule.IDENTITY, f"identity has no {part}")
+    for fault in identity_faults(identity):
+        yield BagViolation(BagRule.IDENTITY, fault)
 
 
 def _tasks(tasks: object) -> Iterator[BagViolation]:

@@ -19,10 +19,10 @@ import numpy as np
 
 from hemascope.core.cell import Cell
 from hemascope.core.ports import Segmenter
-from hemascope.core.provenance import ModelIdentity
 from hemascope.core.smear import Field
 from hemascope.core.taxonomy import CellKind, CellType
 from hemascope.core.units import Scale, ScaleSource
+from hemascope.evaluate.identity_faults import identity_faults
 from hemascope.evaluate.outline_faults import cell_faults
 from hemascope.synth.smear import HardCase, paint_field
 
@@ -120,16 +120,8 @@ def _painted_probes() -> tuple[Field, ...]:
 
 
 def _identity(segmenter: Segmenter) -> Iterator[Violation]:
-    identity: object = segmenter.identity
-    if not isinstance(identity, ModelIdentity):
-        yield Violation(Rule.IDENTITY, "", f"identity is {type(identity).__name__}, not ModelIdentity")
-        return
-    for part in ("name", "version", "backend", "license"):
-        if not getattr(identity, part):
-            yield Violation(Rule.IDENTITY, "", f"identity has no {part}")
-    digest = identity.sha256
-    if digest and (len(digest) != 64 or set(digest) - set("0123456789abcdef")):
-        yield Violation(Rule.IDENTITY, "", f"'{digest}' is no sha256 in lower-case hexadecimal digits")
+    for fault in identity_faults(segmenter.identity):
+        yield Violation(Rule.IDENTITY, "", fault)
 
 
 def _answers(segmenter: Segmenter) -> Iterator[Violation]:

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from hemascope.core.cell import CellCrop
 from hemascope.core.embedding import EncoderSpec, encoder_digest
 from hemascope.core.ports import Encoder
-from hemascope.core.provenance import ModelIdentity
 from hemascope.core.units import Microns
+from hemascope.evaluate.identity_faults import identity_faults
 from hemascope.synth.smear import paint_field
 
 PROBES = 19
@@ -126,15 +126,8 @@ def painted_crops(spec: EncoderSpec, count: int = PROBES) -> list[CellCrop]:
 
 
 def _identity(identity: object) -> Iterator[EncoderViolation]:
-    if not isinstance(identity, ModelIdentity):
-        yield EncoderViolation(EncoderRule.IDENTITY, f"identity is {type(identity).__name__}, not ModelIdentity")
-        return
-    for part in ("name", "version", "backend", "license"):
-        if not getattr(identity, part):
-            yield EncoderViolation(EncoderRule.IDENTITY, f"identity has no {part}")
-    digest = identity.sha256
-    if digest and (len(digest) != 64 or set(digest) - set("0123456789abcdef")):
-        yield EncoderViolation(EncoderRule.IDENTITY, f"'{digest}' is no sha256 in lower-case hexadecimal digits")
+    for fault in identity_faults(identity):
+        yield EncoderViolation(EncoderRule.IDENTITY, fault)
 
 
 def _spec(spec: object) -> Iterator[EncoderViolation]:
